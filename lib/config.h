@@ -1,0 +1,95 @@
+/* /etc/abuse-reporterd.yaml: read aside, judged as a whole, every error with its place. */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "addr.h"
+#include "policy.h"
+#include "report.h"
+
+enum source_kind {
+    SOURCE_FILE,
+    SOURCE_JOURNAL,
+};
+
+struct source_params {
+    enum source_kind kind;
+    char *path;           /* SOURCE_FILE */
+    char *journal_dir;    /* SOURCE_JOURNAL: `directory`, or NULL for the system's */
+    bool from_beginning;  /* start: beginning */
+    char **programs;      /* `programs: [sshd]`, NULL-terminated, or NULL for all */
+};
+
+struct rdap_params {
+    char *bootstrap_ipv4, *bootstrap_ipv6; /* URL or absolute path, or NULL: IANA's */
+    char *ca_file; /* or NULL: the system's */
+    char *proxy;   /* URL, or NULL */
+    int64_t timeout; /* µs for one request */
+};
+
+struct delivery_params {
+    char *mta; /* "smtp://127.0.0.1:25" */
+    char *log; /* "journal" or an absolute path */
+};
+
+struct detect_params {
+    unsigned failures;
+    int64_t window, settle, max_age; /* µs */
+    unsigned ipv6_prefix;
+};
+
+struct config {
+    struct source_params *sources;
+    size_t n_sources;
+    struct detect_params detect;
+    struct netlist ignore;
+    struct netlist reportable; /* not empty: a lab */
+    struct rdap_params rdap;
+    struct report_params report;
+    struct policy_params policy; /* mode and limits; settle is detect's */
+    struct delivery_params delivery;
+    char *state;   /* absolute path */
+    char *control; /* absolute path of the socket */
+};
+
+struct config_error {
+    unsigned line, column; /* from 1 */
+    char *message;         /* what is wrong and what to do; printable ASCII */
+};
+
+struct config_errors {
+    struct config_error *errors; /* in the order of the file */
+    size_t n;
+};
+void config_errors_done(struct config_errors *errors);
+
+/* What the world looks like, asked by the caller: whether a path exists now. */
+struct config_world {
+    bool (*file_exists)(void *userdata, const char *path);
+    void *userdata;
+};
+
+/* Reads n bytes of YAML into a new object with all defaults filled in. 0; CONFIG_E_SYNTAX
+ * with the first syntax error, or CONFIG_E_CONTENT with all errors of content, in *errors;
+ * -ENOMEM. *ret is untouched unless 0. */
+enum {
+    CONFIG_E_SYNTAX = 1,
+    CONFIG_E_CONTENT,
+};
+int config_parse(const char *text, size_t n, const struct config_world *world,
+                 struct config **ret, struct config_errors *errors);
+/* All defaults and no sources: what `scan` uses without -c. NULL when out of memory. */
+struct config *config_new_default(void);
+struct config *config_free(struct config *c); /* takes NULL, returns NULL */
+
+/* Whether two sources could carry the same program's lines (programs overlap). */
+bool config_sources_overlap(const struct source_params *a, const struct source_params *b);
+
+/* The i-th key as the manual must name it ("detect.window"), NULL past the end: the table
+ * that parses is the table that a test compares with the manual and conf/. */
+const char *config_key(size_t i);
+
+#endif

@@ -1,0 +1,50 @@
+/* What the local MTA's behaviour means for a message (RFC 5321 4.2), as a table. */
+#ifndef DELIVERY_H
+#define DELIVERY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* How far the dialogue came and how it ended, translated from CURLcode by the caller. */
+enum delivery_end {
+    DELIVERY_REPLIED,   /* the server's reply decides: CURLE_OK, 8, 9, 55 */
+    DELIVERY_NO_CONNECT, /* refused, no route, name unknown: nothing was said */
+    DELIVERY_LOST,      /* closed or timed out; reply is the previous one */
+};
+
+enum delivery_action {
+    DELIVERY_ACCEPTED,
+    DELIVERY_RETRY,         /* this message later */
+    DELIVERY_MTA_DOWN,      /* the whole queue later; not an attempt of the message */
+    DELIVERY_BAD_RECIPIENT, /* the address is dead */
+    DELIVERY_REJECTED,      /* content or policy: the operator */
+    DELIVERY_OUR_FAULT,     /* sender or configuration: the operator */
+    DELIVERY_UNKNOWN,       /* may be queued: ask the MTA's log */
+};
+
+/* The stage whose reply it was. */
+enum delivery_stage {
+    STAGE_GREETING,
+    STAGE_HELLO,
+    STAGE_MAIL,
+    STAGE_RCPT,
+    STAGE_DATA,  /* the reply to DATA itself */
+    STAGE_FINAL, /* the reply after the dot */
+};
+
+struct delivery_facts {
+    enum delivery_end end;
+    enum delivery_stage stage;
+    long reply; /* 3-digit, 0 for none */
+};
+enum delivery_action delivery_judge(const struct delivery_facts *facts);
+const char *delivery_action_name(enum delivery_action action);
+
+/* Whether a line of an MTA's log names this Message-ID ("<…@…>") as its own:
+ * message-id=<…> of Postfix, msgid=<…> of OpenSMTPD and sendmail, id=… of Exim. */
+bool delivery_log_names(const char *line, size_t n, const char *message_id);
+/* "4ZbQ1x2" out of "250 2.0.0 Ok: queued as 4ZbQ1x2"; false when there is none. At most
+ * max - 1 bytes of [A-Za-z0-9-]. */
+bool delivery_queue_id(const char *reply, char *ret, size_t max);
+
+#endif
