@@ -10,9 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
-#include <systemd/sd-id128.h>
 #include <systemd/sd-journal.h>
+#include <unistd.h>
 
 #include "addr.h"
 #include "incident.h"
@@ -22,16 +21,16 @@
 
 /* Written into systemd/abuse-reporterd.catalog too; never to be changed. */
 static const char *const message_ids[] = {
-    [EVENT_OPENED] = "5a0c5f3d2c7b4c06a3d1a0c1f2f7e001",
-    [EVENT_CLOSED] = "5a0c5f3d2c7b4c06a3d1a0c1f2f7e002",
-    [EVENT_CONTACT] = "5a0c5f3d2c7b4c06a3d1a0c1f2f7e003",
-    [EVENT_OBSERVED] = "5a0c5f3d2c7b4c06a3d1a0c1f2f7e004",
-    [EVENT_WAITING] = "5a0c5f3d2c7b4c06a3d1a0c1f2f7e005",
-    [EVENT_HELD] = "5a0c5f3d2c7b4c06a3d1a0c1f2f7e006",
-    [EVENT_QUEUED] = "5a0c5f3d2c7b4c06a3d1a0c1f2f7e007",
-    [EVENT_SENT] = "5a0c5f3d2c7b4c06a3d1a0c1f2f7e008",
-    [EVENT_DROPPED] = "5a0c5f3d2c7b4c06a3d1a0c1f2f7e009",
-    [EVENT_DELIVERY] = "5a0c5f3d2c7b4c06a3d1a0c1f2f7e00a",
+    [EVENT_OPENED] = "ddf39738ce7b4d728d8209e6e7921018",
+    [EVENT_CLOSED] = "b4d88fa3ce9541aabbe79bef81a56f6d",
+    [EVENT_CONTACT] = "a9f5771b405746acad0cd39671379a1e",
+    [EVENT_OBSERVED] = "6262a8efc8504711b365a0a701aa126d",
+    [EVENT_WAITING] = "20f0d165d95849449a3b9922ccdba0a8",
+    [EVENT_HELD] = "7f1f6116c06f43f9bc4eed169976f74c",
+    [EVENT_QUEUED] = "074f1603be804fa88aea06d5304b8bdc",
+    [EVENT_SENT] = "dd1002db0f7b4e71af6f99688e6cc95b",
+    [EVENT_DROPPED] = "34324004c37f4b1aaef261059e297b39",
+    [EVENT_DELIVERY] = "6a9c24b4dacb42b1b9554b36fd4e6603",
 };
 
 static const char *log_ident = "abuse-reporterd";
