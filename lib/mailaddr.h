@@ -8,9 +8,10 @@
 #define MAILADDR_MAX 254
 
 /* Reads n foreign bytes as one bare mail address: blanks around it, "mailto:" and one pair
- * of <> are taken off; then a local part of [A-Za-z0-9!#$%&'*+/=?^_`{|}~.-] that begins
- * with neither "-" nor ".", at most 64 bytes; one "@"; a domain of two or more LDH labels
- * whose last is not numeric; 254 bytes in all. The domain is lower-cased. Writes it to ret
+ * of <> are taken off; then a local part of [A-Za-z0-9!#$%&'*+/=?^_`{|}~.-] that does not
+ * begin with "-" and whose dots stand between other characters (RFC 5321 Dot-string), at
+ * most 64 bytes; one "@"; a domain of two or more LDH labels whose last is not numeric; 254
+ * bytes in all. The domain is lower-cased. Writes it to ret
  * (NUL-terminated); returns false and leaves ret alone for anything else. libcurl does not
  * check addresses: CR and LF in one would become SMTP commands. */
 bool mailaddr_parse(const char *text, size_t n, char ret[static MAILADDR_MAX + 1]);
@@ -22,6 +23,8 @@ bool mailaddr_parse_mailbox(const char *text, char ret[static MAILADDR_MAX + 1],
 
 /* The part after the "@". */
 const char *mailaddr_domain(const char *addr);
+/* Whether domain is parent or lies below it, without case. */
+bool mailaddr_domain_within(const char *domain, const char *parent);
 /* A domain, or one below it, that RFC 2606 or RFC 6761 reserves: example, example.com,
  * example.net, example.org, test, invalid, localhost. */
 bool mailaddr_reserved(const char *addr);
