@@ -4,6 +4,7 @@
 #define INCIDENT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "addr.h"
@@ -45,9 +46,9 @@ struct incident {
     int64_t id;        /* 0 until stored */
     struct net source; /* one address, or the IPv6 prefix */
     struct stamp first, last;
-    uint64_t count;    /* attempts */
-    char service[24];  /* "sshd" */
-    int64_t success;   /* a login that succeeded within it, or MOMENT_NONE */
+    uint64_t count;   /* attempts */
+    char service[24]; /* "sshd" */
+    int64_t success;  /* a login that succeeded within it, or MOMENT_NONE */
 
     /* The single addresses, most attempts first when read from incident_sort_addrs();
      * addrs_more attempts came from further ones. */
@@ -63,26 +64,26 @@ struct incident {
     unsigned n_users;
     bool users_more;
 
-    /* The first lines in order, then the last ones in order; lines is how many there were
-     * in all, so lines - n_head - n_tail were left out. */
+    /* The earliest and the latest lines, each in the order of their times; lines is how
+     * many there were in all, so lines - n_head - n_tail were left out between them. */
     struct evidence head[INCIDENT_HEAD];
     unsigned n_head;
-    struct evidence tail[INCIDENT_TAIL]; /* a ring: tail[(lines - n_head - n_tail + i)…] is
-                                            private to incident.c; use incident_tail() */
-    unsigned n_tail, tail_next;
+    struct evidence tail[INCIDENT_TAIL];
+    unsigned n_tail;
     uint64_t lines;
 
     /* The clock while the lines arrived: how many attempts in each state, and the largest
      * error estimate (µs) that the kernel gave with a synchronised clock. */
     uint64_t clock_attempts[3]; /* by enum clock_state */
     int64_t clock_error;
+    size_t bytes; /* memory that lines and users take, for the tracker's account */
 
     /* What became of it; kept by the store, not by the tracker. */
     enum incident_state state;
-    char reason[32];   /* a word of policy.h, "" while there is none */
-    char *detail;      /* more of the reason for people, or NULL */
-    int64_t due;       /* when to act next (µs), MOMENT_NONE when nothing is due */
-    unsigned attempts; /* look-ups that failed so far */
+    char reason[32];        /* a word of policy.h, "" while there is none */
+    char *detail;           /* more of the reason for people, or NULL */
+    int64_t due;            /* when to act next (µs), MOMENT_NONE when nothing is due */
+    unsigned attempts;      /* look-ups that failed so far */
     int64_t opened, closed; /* wall clock (µs); MOMENT_NONE */
     char *contact;          /* address, or NULL */
     char *contact_source;   /* "rdap-abuse", … or NULL */
@@ -95,7 +96,9 @@ struct incident *incident_new(const struct net *source);
 struct incident *incident_free(struct incident *inc); /* takes NULL, returns NULL */
 
 /* Counts one attempt (a failure) in: times, count, port, user, address, line, clock.
- * clock_error is µs, or 0. Returns 0 or -ENOMEM, and the incident is unchanged then. */
+ * Lines and users are cut to INCIDENT_LINE_MAX, and before a NUL. Counts stop at
+ * INT64_MAX. clock_error is µs, or 0. Returns 0 or -ENOMEM, and the incident is unchanged
+ * then. */
 int incident_add(struct incident *inc, const struct attempt *attempt,
                  enum clock_state clock, int64_t clock_error);
 
@@ -110,15 +113,17 @@ const char *incident_state_name(enum incident_state state);
 int incident_state_parse(const char *name);
 
 /* The variable part (addresses, ports, users, clock) and the evidence as JSON texts for
- * the store, and back. The caller frees the text. -ENOMEM, or -EBADMSG when the text is
- * not what incident_…_json() writes; the incident is then unchanged. */
+ * the store, and back. Foreign bytes come back as they were: they stand in the JSON as
+ * text_escape() writes them. The caller frees the text. -ENOMEM, or -EBADMSG when the
+ * text is not what incident_…_json() writes; the incident is then unchanged. */
 int incident_detail_json(const struct incident *inc, char **ret);
 int incident_evidence_json(const struct incident *inc, char **ret);
 int incident_detail_from_json(struct incident *inc, const char *text);
 int incident_evidence_from_json(struct incident *inc, const char *text);
 
 /* "AR-17-9f86d081": stable for the life of the state file, and not to be guessed by
- * strangers: SipHash-2-4 of the id under the store's 16-byte secret. */
+ * strangers: half of SipHash-2-4 of the id (8 bytes, little-endian) under the store's
+ * 16-byte secret. */
 #define INCIDENT_REFERENCE_MAX 40
 char *incident_reference(int64_t id, const uint8_t secret[static 16],
                          char buf[static INCIDENT_REFERENCE_MAX]);
