@@ -9,9 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LOGFILE_LINE_MAX 8192 /* longer lines are cut off and counted: rsyslog writes 8096 */
-#define LOGFILE_HEAD     1024 /* bytes of the beginning that identify a file */
-#define LOGFILE_TAIL     256  /* bytes before the offset that identify a position */
+#define LOGFILE_LINE_MAX \
+    8192                  /* longer lines are cut off and counted: rsyslog writes 8096 */
+#define LOGFILE_HEAD 1024 /* bytes of the beginning that identify a file */
+#define LOGFILE_TAIL 256  /* bytes before the offset that identify a position */
 
 /* Identity of a file. Inode numbers are reused at once on ext4, so birth time and the
  * beginning's hash count as well (facts: 11 of 12 rotations reuse one). */
@@ -33,21 +34,42 @@ struct logfile_place {
 
 uint64_t logfile_hash(const void *bytes, size_t n);
 
-/* One line of JSON for the store, and back (-EBADMSG). The caller frees the text. */
-int logfile_place_json(const struct logfile_place *place, char **ret);
-int logfile_place_from_json(const char *text, struct logfile_place *ret);
+/* Places as one line of JSON for the store, oldest file first (the caller frees the
+ * text), and back: at most max places, -EBADMSG for anything else. */
+int logfile_places_json(const struct logfile_place *places, size_t n, char **ret);
+int logfile_places_from_json(const char *text, struct logfile_place *places, size_t max,
+                             size_t *ret_n);
+
+/* Whether two identities are one file. The birth time, where both have one, decides with
+ * the inode number; the device number, which may change at a reboot, only without it. */
+bool logfile_id_equal(const struct logfile_id *a, const struct logfile_id *b);
 
 /* Whether a file with this id, size, first bytes (head, as many as place.head_n) and the
  * place.tail_n bytes before place.offset is the one remembered. NULL head or tail: could
  * not be read. */
 enum logfile_match {
     LOGFILE_SAME,      /* go on at place.offset */
-    LOGFILE_TRUNCATED, /* same inode, but cut or rewritten: begin at 0 */
+    LOGFILE_TRUNCATED, /* same file, but cut or rewritten: begin at 0 */
+    LOGFILE_COPY,      /* another file that begins with all that was read: copytruncate's
+                        * copy, or a restored file. The fewer bytes were hashed, the
+                        * less this proves. */
     LOGFILE_OTHER,     /* another file */
 };
 enum logfile_match logfile_match(const struct logfile_place *place,
                                  const struct logfile_id *id, uint64_t size,
                                  const void *head, const void *tail);
+
+/* The two kinds of name under which logrotate keeps older generations of a log named
+ * base. Plain files only: a compressed one is none. */
+enum logfile_age {
+    LOGFILE_AGE_LIVE,     /* base itself */
+    LOGFILE_AGE_NUMBERED, /* base.N: the larger, the older */
+    LOGFILE_AGE_DATED,    /* base-YYYYMMDD and longer forms: the larger, the newer */
+    LOGFILE_AGE_NONE,     /* no generation of this log */
+};
+enum logfile_age logfile_age(const char *base, const char *name);
+/* Orders two generations of base, newest first, as qsort does. */
+int logfile_age_compare(const char *base, const char *a, const char *b);
 
 /* Cutting bytes into lines. A line is given without its LF; leading NULs (the hole that
  * copytruncate leaves) are skipped; of a line over LOGFILE_LINE_MAX nothing is given. */
@@ -59,17 +81,26 @@ struct lines_counters {
 typedef int (*lines_fn)(void *userdata, const char *line, size_t n, uint64_t end);
 int lines_new(lines_fn fn, void *userdata, struct lines **ret);
 struct lines *lines_free(struct lines *l);
-/* Starts at a file offset, forgetting any partial line. */
+/* Starts at a file offset, forgetting any partial line. Without head and tail (the bytes
+ * at the file's beginning and before offset, as many as there are up to LOGFILE_HEAD and
+ * LOGFILE_TAIL) lines_place() cannot tell the place. */
 void lines_start(struct lines *l, uint64_t offset);
-/* The next n bytes. Returns 0 or fn's result; lines_offset() then stands after the line
- * at which it stopped, the rest of the bytes is forgotten, and reading again from
- * lines_offset() after lines_start() gives the same lines. */
+void lines_resume(struct lines *l, uint64_t offset, const void *head, const void *tail);
+/* The next n bytes. Returns 0 or fn's result; lines_offset() then stands before the line
+ * that fn refused, the rest of the bytes is forgotten, and feeding the file's bytes from
+ * lines_offset() on gives the same lines, the refused one first. */
 int lines_feed(struct lines *l, const char *bytes, size_t n);
 /* After the last complete line. */
 uint64_t lines_offset(const struct lines *l);
-/* Bytes of the incomplete line held back. */
-size_t lines_pending(const struct lines *l);
-/* Gives an unterminated last line of a file that is final. */
+/* Bytes read since then: an incomplete line, of which at most LOGFILE_LINE_MAX are held.
+ */
+uint64_t lines_pending(const struct lines *l);
+/* Offset and hashes (not the id) of what has been given, for the store, or of all that
+ * has been read, to see whether the file still holds it. */
+enum lines_extent { LINES_GIVEN, LINES_READ };
+void lines_place(const struct lines *l, enum lines_extent extent,
+                 struct logfile_place *ret);
+/* Gives an unterminated last line of a file that is final. 0 or fn's result. */
 int lines_flush(struct lines *l);
 const struct lines_counters *lines_counters(const struct lines *l);
 
