@@ -32,9 +32,27 @@ bool moment_parse_rfc3339(const char *text, size_t n, struct stamp *ret);
  * nearest to reference when live, else the latest that is not more than a day after
  * reference. A day that the year does not have (Feb 29) is no candidate; false when no
  * candidate is left. In the hour that daylight saving repeats, the later reading wins
- * unless it lies after reference. */
+ * unless it lies after reference; the hour that daylight saving leaves out reads as if
+ * the clock had not been put forward yet. Candidates are the years around the reference.
+ */
 bool moment_parse_rfc3164(const char *text, size_t n, int64_t reference, bool live,
                           struct stamp *ret);
+
+/* What the last moment_parse_rfc3164_cached() learned about one local hour, so that a
+ * log's next line costs no look into the time zone; {0} knows nothing. It holds for
+ * references within a minute of each other, so that a tzset(3) takes effect soon. */
+struct moment_cache {
+    char hour[9]; /* "Nov 22 21" */
+    int64_t reference;
+    struct moment_hour {
+        uint8_t n;           /* how many moments that hour is: 0, 1 or, repeated, 2 */
+        int64_t readings[2]; /* the start of the hour, seconds, earlier first */
+    } years[3];              /* the year before the reference's, that one, the next */
+};
+
+/* The same, remembering the hour in *cache. */
+bool moment_parse_rfc3164_cached(struct moment_cache *cache, const char *text, size_t n,
+                                 int64_t reference, bool live, struct stamp *ret);
 
 /* "2026-11-22T21:36:13.123456Z", with stamp.digits digits; "-" for STAMP_NONE. */
 char *moment_format_rfc3339(struct stamp stamp, char buf[static MOMENT_TEXT_MAX]);
