@@ -38,9 +38,11 @@ const uint8_t *store_secret(const struct store *s); /* 16 bytes */
 /* Text of the last SQLite error, for the log. */
 const char *store_last_error(const struct store *s);
 
-/* Transactions: every writing function below runs inside the open one, or as its own. */
-int store_begin(struct store *s);
-int store_commit(struct store *s); /* on any failure the transaction is rolled back */
+/* Transactions: every writing function below runs inside the open one, or as its own. Once
+ * one of them has failed, the rest of the transaction fails alike. After STORE_E_IO nothing
+ * more is written until the store has been closed and opened again. */
+int store_begin(struct store *s);  /* -EALREADY inside one */
+int store_commit(struct store *s); /* the first failure; all is rolled back then */
 void store_rollback(struct store *s);
 
 /* Cursors: opaque text per source key ("file:/var/log/auth.log", "journal"). */
@@ -58,7 +60,10 @@ int store_source_each(struct store *s, store_source_fn fn, void *userdata);
 
 /* Incidents. put inserts (and sets inc->id) when id is 0, else rewrites all but the
  * columns of what became of it; put_fate rewrites only those (state, reason, detail, due,
- * attempts, opened, closed, contact, contact_source, network, approved, success). */
+ * attempts, opened, closed, contact, contact_source, network, approved, success). A success
+ * is added by both and cleared by neither. The same put may be repeated after its
+ * transaction was rolled back: an id is given only once, and a row that is not there is
+ * inserted. put_fate of such a row is MISSING. */
 int store_incident_put(struct store *s, struct incident *inc);
 int store_incident_put_fate(struct store *s, const struct incident *inc);
 int store_incident_get(struct store *s, int64_t id, struct incident **ret); /* MISSING */
@@ -88,11 +93,13 @@ int store_report_add(struct store *s, int64_t incident, const struct net *source
 /* The last about a source, and its time; MISSING. observed: count such too. */
 int store_report_last(struct store *s, const struct net *source, bool observed,
                       int64_t *ret_time);
-/* How many since a moment to a contact (NULL: to all), and the oldest of them. */
+/* How many after a moment (time > since) to a contact in any case (NULL: to all), and the
+ * oldest of them (MOMENT_NONE). */
 int store_report_count(struct store *s, const char *contact, int64_t since,
                        bool observed, unsigned *ret_n, int64_t *ret_oldest);
 
-/* RDAP: cached judgements per block, and pauses per server. */
+/* RDAP: cached judgements per block, and pauses per server. The 20000 answers and 1000
+ * pauses that end last are kept. */
 int store_answer_put(struct store *s, const struct net *block, const char *json,
                      int64_t expires);
 int store_answer_get(struct store *s, const struct net *block, int64_t now, char **ret);
@@ -123,7 +130,8 @@ struct message *message_free(struct message *m); /* takes NULL, returns NULL */
 const char *message_state_name(enum message_state state);
 /* Inserts (setting id); (incident, sequence) is unique: -EEXIST. */
 int store_message_add(struct store *s, struct message *m);
-/* Rewrites state, attempts, due, started, queue_id, error. */
+/* Rewrites state, attempts, due, started, queue_id, error. SENDING is refused with FULL
+ * unless the disk is sure to have room for the outcome. */
 int store_message_put(struct store *s, const struct message *m);
 int store_message_get(struct store *s, int64_t id, struct message **ret);
 /* The newest message of an incident; MISSING. */
