@@ -1,0 +1,485 @@
+/* The desk's outgoing mail. A message's bytes and envelope are stored before anything is
+ * sent; SENDING is durable before MAIL FROM; what the MTA said is durable before the next
+ * message. A message that is found SENDING with no dialogue under way may or may not have
+ * been taken: the MTA's own log is asked by its Message-ID, and when that cannot tell, the
+ * operator is. So nothing is sent twice, and nothing is lost in silence (RFC 1047). */
+#include "desk-internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "host.h"
+#include "ledger.h"
+#include "log.h"
+#include "loop.h"
+#include "mailaddr.h"
+#include "moment.h"
+#include "mtalog.h"
+#include "store.h"
+
+#define ASK_LOG_AFTER (10 * USEC_PER_SEC) /* the MTA may still be at work */
+#define WRITE_AGAIN   (5 * USEC_PER_SEC)
+#define MTA_RETRY_MIN (5 * USEC_PER_SEC)
+#define MTA_RETRY_MAX (300 * USEC_PER_SEC)
+
+DEFINE_CLEANUP(struct incident *, incident_free)
+DEFINE_CLEANUP(struct message *, message_free)
+
+/* ---- composing ---- */
+
+static int compose(struct desk *d, struct incident *inc, enum report_kind kind,
+                   int64_t now, struct report *ret)
+{
+    char reference[INCIDENT_REFERENCE_MAX];
+    struct report_facts facts = {
+        .kind = kind,
+        .incident = inc,
+        .reference = incident_reference(inc->id, store_secret(d->store), reference),
+        .to = kind == REPORT_LOCAL ? d->config->report.local_contact : inc->contact,
+        .sequence = 1,
+        .now = now,
+    };
+    bool special = addr_special(&inc->source.addr, NULL);
+
+    if (!facts.to)
+        facts.to = "unknown@unknown.invalid";
+    if (kind == REPORT_LOCAL)
+        facts.why_local =
+            policy_reason_text(special ? REASON_SPECIAL : REASON_OWN_ADDRESS);
+    incident_sort_addrs(inc);
+    return report_compose(&d->config->report, &facts, ret);
+}
+
+int desk_compose(struct desk *d, struct incident *inc, int64_t now, struct report *ret)
+{
+    bool local = strcmp(inc->reason, policy_reason_name(REASON_SPECIAL)) == 0 ||
+                 strcmp(inc->reason, policy_reason_name(REASON_OWN_ADDRESS)) == 0;
+
+    return compose(d, inc, local ? REPORT_LOCAL : REPORT_ABUSE, now, ret);
+}
+
+/* A lab may only write to names that nobody owns. */
+static bool recipient_allowed(const struct desk *d, enum report_kind kind, const char *to)
+{
+    return kind == REPORT_LOCAL || d->config->reportable.n == 0 || mailaddr_reserved(to);
+}
+
+static int add_message(struct desk *d, struct incident *inc, struct report *report,
+                       int64_t now)
+{
+    struct message m = {
+        .incident = inc->id,
+        .sequence = 1,
+        .state = MESSAGE_QUEUED,
+        .message_id = report->message_id,
+        .sender = report->envelope_from,
+        .recipient = report->envelope_to,
+        .bytes = report->bytes,
+        .n = report->n,
+        .created = now,
+        .due = now,
+        .started = MOMENT_NONE,
+    };
+    int r = store_message_add(d->store, &m);
+
+    if (r == 0)
+        r = store_report_add(d->store, inc->id, &inc->source, report->envelope_to, now,
+                             false);
+    return r == 0 ? 0 : ledger_abort(d->ledger, r);
+}
+
+int post_queue(struct desk *d, struct incident *inc, enum report_kind kind, int64_t now)
+{
+    enum policy_reason reason = REASON_NONE;
+    struct report report = {0};
+    int r;
+
+    if (kind == REPORT_LOCAL)
+        reason = addr_special(&inc->source.addr, NULL) ? REASON_SPECIAL
+                                                       : REASON_OWN_ADDRESS;
+    r = compose(d, inc, kind, now, &report);
+    if (r == -ENOMEM)
+        return ledger_abort(d->ledger, r);
+    if (r < 0 || !recipient_allowed(d, kind, report.envelope_to)) {
+        report_done(&report);
+        log_incident(EVENT_HELD, LOG_ERR, inc,
+                     "no mail can be made for recipient \"%s\": check `report:`",
+                     inc->contact ? inc->contact : d->config->report.local_contact);
+        return desk_put(d, inc, INCIDENT_HELD, REASON_DELIVERY_FAILED,
+                        "the mail could not be composed", MOMENT_NONE);
+    }
+    r = desk_put(d, inc, INCIDENT_QUEUED, reason, NULL, MOMENT_NONE);
+    if (r == 0)
+        r = add_message(d, inc, &report, now);
+    if (r == 0)
+        log_incident(EVENT_QUEUED, LOG_INFO, inc, "report to %s queued as %s",
+                     report.envelope_to, report.message_id);
+    report_done(&report);
+    return r;
+}
+
+/* ---- what came of it ---- */
+
+static int set_error(struct message *m, const char *text)
+{
+    char *copy = strdup(text);
+
+    if (!copy)
+        return -ENOMEM;
+    free(m->error);
+    m->error = copy;
+    return 0;
+}
+
+static int finish(struct desk *d, struct message *m, enum message_state state,
+                  struct incident *inc, enum incident_state fate,
+                  enum policy_reason reason)
+{
+    int r = desk_put(d, inc, fate, reason, m->error, MOMENT_NONE);
+
+    if (r != 0)
+        return r;
+    m->state = state;
+    r = store_message_put(d->store, m);
+    if (r != 0)
+        return ledger_abort(d->ledger, r);
+    return ledger_commit(d->ledger);
+}
+
+static int accepted(struct desk *d, struct message *m, struct incident *inc,
+                    const char *queue_id)
+{
+    enum policy_reason reason = REASON_NONE;
+    int r;
+
+    if (queue_id[0]) {
+        free(m->queue_id);
+        m->queue_id = strdup(queue_id);
+    }
+    free(m->error);
+    m->error = NULL;
+    for (int k = 1; k < POLICY_REASONS; k++) /* a local notice keeps saying why */
+        if (strcmp(inc->reason, policy_reason_name((enum policy_reason)k)) == 0)
+            reason = (enum policy_reason)k;
+    if (reason != REASON_SPECIAL && reason != REASON_OWN_ADDRESS)
+        reason = REASON_NONE;
+    r = finish(d, m, MESSAGE_SENT, inc, INCIDENT_SENT, reason);
+    if (r == 0) {
+        d->sent++;
+        log_incident(EVENT_SENT, LOG_NOTICE, inc,
+                     "report handed to the mail server for %s%s%s", m->recipient,
+                     queue_id[0] ? ", queued there as " : "", queue_id);
+    }
+    return r;
+}
+
+static int try_again(struct desk *d, struct message *m, struct incident *inc)
+{
+    char text[MOMENT_TEXT_MAX];
+    int64_t wait = policy_backoff(++m->attempts, (uint64_t)m->id);
+    int r;
+
+    m->due = host_now() + wait;
+    r = finish(d, m, MESSAGE_QUEUED, inc, INCIDENT_QUEUED, REASON_NONE);
+    if (r == 0)
+        log_incident(EVENT_DELIVERY, LOG_WARNING, inc,
+                     "the mail server did not take the report: %s; trying again in %s",
+                     m->error, duration_format(wait, text));
+    return r;
+}
+
+static int hold(struct desk *d, struct message *m, struct incident *inc,
+                enum policy_reason reason, enum message_state state)
+{
+    int r = finish(d, m, state, inc, INCIDENT_HELD, reason);
+
+    if (r == 0)
+        log_incident(EVENT_HELD, LOG_ERR, inc, "the report to %s is held: %s (%s)",
+                     m->recipient, policy_reason_text(reason),
+                     m->error ? m->error : "no reply");
+    return r;
+}
+
+/* The whole queue waits: this is nobody's attempt. Said when it begins and when it ends. */
+static int mta_down(struct desk *d, struct message *m, struct incident *inc)
+{
+    int64_t wait = MTA_RETRY_MIN;
+    int r;
+
+    for (unsigned i = 0; i < d->mta_failures && wait < MTA_RETRY_MAX; i++)
+        wait *= 2;
+    if (wait > MTA_RETRY_MAX)
+        wait = MTA_RETRY_MAX;
+    if (d->mta_failures++ == 0)
+        log_warning("the mail server at %s takes no mail: %s; reports wait until it does",
+                    d->config->delivery.mta, m->error);
+    d->mta_retry = host_now() + wait;
+    r = finish(d, m, MESSAGE_QUEUED, inc, INCIDENT_QUEUED, REASON_NONE);
+    return r;
+}
+
+static int ask_mta_log(struct desk *d, struct message *m, struct incident *inc)
+{
+    char queue_id[64] = "";
+
+    switch (mtalog_find(d->config->delivery.log, m->message_id, m->started, host_now(),
+                        queue_id)) {
+    case MTALOG_FOUND: return accepted(d, m, inc, queue_id);
+    case MTALOG_ABSENT:
+        if (set_error(m, "the dialogue broke off, and the mail server's log does not "
+                         "name the message") < 0)
+            return -ENOMEM;
+        return try_again(d, m, inc);
+    case MTALOG_UNKNOWN: break;
+    }
+    if (!m->error && set_error(m, "the dialogue broke off") < 0)
+        return -ENOMEM;
+    return hold(d, m, inc, REASON_DELIVERY_UNKNOWN, MESSAGE_HELD);
+}
+
+static int get_both(struct desk *d, int64_t id, struct message **ret_m,
+                    struct incident **ret_inc)
+{
+    int r = store_message_get(d->store, id, ret_m);
+
+    if (r == 0)
+        r = store_incident_get(d->store, (*ret_m)->incident, ret_inc);
+    return r;
+}
+
+static int ask_later(struct desk *d, int64_t id)
+{
+    d->unknown_id = id;
+    return watch_arm(d->post_timer, d->once ? USEC_PER_SEC : ASK_LOG_AFTER);
+}
+
+static int take_result(struct desk *d, const struct post_result *result)
+{
+    _cleanup_(incident_freep) struct incident *inc = NULL;
+    _cleanup_(message_freep) struct message *m = NULL;
+    int r = get_both(d, result->id, &m, &inc);
+
+    if (r != 0)
+        return desk_failed(d, r);
+    if (result->action != DELIVERY_MTA_DOWN && d->mta_failures > 0) {
+        d->mta_failures = 0;
+        log_notice("the mail server at %s answers again", d->config->delivery.mta);
+    }
+    if (result->action == DELIVERY_ACCEPTED)
+        return accepted(d, m, inc, result->queue_id);
+    d->delivery_failures++;
+    if (set_error(m, result->text) < 0)
+        return ledger_abort(d->ledger, -ENOMEM);
+    switch (result->action) {
+    case DELIVERY_RETRY: return try_again(d, m, inc);
+    case DELIVERY_MTA_DOWN: return mta_down(d, m, inc);
+    case DELIVERY_BAD_RECIPIENT:
+        return hold(d, m, inc, REASON_DELIVERY_FAILED, MESSAGE_DEAD);
+    case DELIVERY_UNKNOWN: return ask_later(d, m->id);
+    default: return hold(d, m, inc, REASON_DELIVERY_FAILED, MESSAGE_HELD);
+    }
+}
+
+/* The end of a delivery is kept until it is written: a full disk may be in the way. */
+static void write_result(struct desk *d)
+{
+    if (take_result(d, &d->result) != 0) {
+        watch_arm(d->post_timer, WRITE_AGAIN);
+        return;
+    }
+    d->result.pending = false;
+    desk_wake(d);
+}
+
+static void on_delivered(void *userdata, const struct deliver_result *result)
+{
+    struct desk *d = userdata;
+
+    d->result = (struct post_result){.pending = true,
+                                     .id = result->id,
+                                     .action = result->action,
+                                     .reply = result->reply};
+    snprintf(d->result.text, sizeof(d->result.text), "%s",
+             result->text ? result->text : "no reply");
+    snprintf(d->result.queue_id, sizeof(d->result.queue_id), "%s",
+             result->queue_id ? result->queue_id : "");
+    write_result(d);
+}
+
+static void on_post_timer(void *userdata, unsigned what)
+{
+    struct desk *d = userdata;
+    _cleanup_(incident_freep) struct incident *inc = NULL;
+    _cleanup_(message_freep) struct message *m = NULL;
+    int r;
+
+    if (d->result.pending) {
+        write_result(d);
+        return;
+    }
+    if (d->unknown_id == 0)
+        return;
+    r = get_both(d, d->unknown_id, &m, &inc);
+    if (r == 0)
+        r = ask_mta_log(d, m, inc);
+    if (r != 0 && r != STORE_E_MISSING) {
+        watch_arm(d->post_timer, WRITE_AGAIN);
+        return;
+    }
+    d->unknown_id = 0;
+    desk_settle_unknown(d); /* there may be another */
+    desk_wake(d);
+}
+
+/* A dialogue that a crash broke off may still be at work on the MTA's side: its log is
+ * asked after a while, as for any other unknown outcome. */
+int desk_settle_unknown(struct desk *d)
+{
+    _cleanup_(message_freep) struct message *m = NULL;
+    int r = store_message_in_state(d->store, MESSAGE_SENDING, 0, &m);
+
+    if (r == STORE_E_MISSING)
+        return 0;
+    if (r != 0)
+        return r;
+    return ask_later(d, m->id);
+}
+
+/* ---- sending ---- */
+
+static int give_up(struct desk *d, struct message *m, struct incident *inc)
+{
+    int r = finish(d, m, MESSAGE_DEAD, inc, INCIDENT_DROPPED, REASON_TOO_OLD);
+
+    if (r == 0)
+        log_incident(EVENT_DROPPED, LOG_WARNING, inc,
+                     "the report to %s could not be delivered in time: %s", m->recipient,
+                     m->error ? m->error : "no attempt succeeded");
+    return r;
+}
+
+static int begin(struct desk *d, struct message *m)
+{
+    struct deliver_job job = {.id = m->id,
+                              .sender = m->sender,
+                              .recipient = m->recipient,
+                              .bytes = m->bytes,
+                              .n = m->n};
+    int r = ledger_touch(d->ledger);
+
+    if (r != 0)
+        return r;
+    m->state = MESSAGE_SENDING;
+    m->started = host_now();
+    r = store_message_put(d->store, m);
+    if (r != 0)
+        return ledger_abort(d->ledger, r);
+    r = ledger_commit(d->ledger);
+    if (r != 0)
+        return r;
+    r = deliverer_send(d->deliverer, &job);
+    if (r < 0)
+        log_error("a report cannot be sent: %s", strerror(-r));
+    return r;
+}
+
+/* Nothing was said to the MTA: the message is as it was. */
+static void take_back(struct desk *d, struct message *m, int error)
+{
+    struct deliver_result result = {.id = m->id,
+                                    .action = error == -EINVAL ? DELIVERY_OUR_FAULT
+                                                               : DELIVERY_RETRY,
+                                    .text = strerror(-error)};
+
+    on_delivered(d, &result);
+}
+
+static int next_message(struct desk *d, struct message **ret)
+{
+    int64_t now = host_now();
+
+    if (d->once)
+        return store_message_in_state(d->store, MESSAGE_QUEUED, d->last_message, ret);
+    if (now < d->mta_retry)
+        return STORE_E_MISSING;
+    return store_message_due(d->store, now, ret);
+}
+
+/* Whether there was a message to begin or to give up. */
+static bool send_next(struct desk *d)
+{
+    _cleanup_(incident_freep) struct incident *inc = NULL;
+    _cleanup_(message_freep) struct message *m = NULL;
+    int r = next_message(d, &m);
+
+    if (r == 0)
+        r = store_incident_get(d->store, m->incident, &inc);
+    if (r != 0) {
+        desk_failed(d, r);
+        return false;
+    }
+    d->last_message = m->id;
+    if (m->started != MOMENT_NONE &&
+        host_now() - inc->last.usec > d->policy.max_report_age) {
+        if (give_up(d, m, inc) == 0)
+            desk_wake(d);
+        return true;
+    }
+    r = begin(d, m);
+    if (r < 0)
+        take_back(d, m, r);
+    return true;
+}
+
+bool post_busy(const struct desk *d)
+{
+    return d->result.pending || d->unknown_id != 0 || deliverer_busy(d->deliverer);
+}
+
+bool post_run(struct desk *d)
+{
+    return post_busy(d) || (!d->stopping && send_next(d));
+}
+
+int64_t post_next(struct desk *d, int64_t now)
+{
+    int64_t due;
+
+    if (post_busy(d) || store_message_next_due(d->store, &due) != 0)
+        return INT64_MAX;
+    if (due < d->mta_retry)
+        due = d->mta_retry;
+    return due < now ? now : due;
+}
+
+int post_start(struct desk *d)
+{
+    struct deliver_params p = {.mta = d->config->delivery.mta};
+    char from[MAILADDR_MAX + 1];
+    struct deliverer *fresh;
+    int r;
+
+    if (!d->post_timer) {
+        r = loop_timer(d->loop, on_post_timer, d, &d->post_timer);
+        if (r < 0)
+            return r;
+    }
+    if (d->deliverer && deliverer_busy(d->deliverer)) {
+        log_notice("a delivery is under way: a changed `delivery.mta` or sender domain "
+                   "counts from the next start or reload");
+        return 0;
+    }
+    if (d->config->report.from &&
+        mailaddr_parse_mailbox(d->config->report.from, from, NULL))
+        p.helo = mailaddr_domain(from);
+    r = deliverer_new(d->loop, &p, on_delivered, d, &fresh);
+    if (r < 0)
+        return r;
+    deliverer_free(d->deliverer);
+    d->deliverer = fresh;
+    return 0;
+}

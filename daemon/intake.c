@@ -1,0 +1,600 @@
+/* A line's effects (a counted attempt, an opened or closed burst) and the cursor behind it
+ * are saved in one transaction, see ledger.h. When that fails, the manager throws this
+ * object away and makes a new one from the store, which reads the same lines again: there
+ * is no second way of recovery.
+ *
+ * A burst is closed by the clock only as far as the sources have been read: the moment
+ * that counts is the earliest at which some source was last seen at its end, less a second
+ * for a syslog daemon's own delay. So a backlog gives the same bursts as a live log. */
+#include "intake.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "config.h"
+#include "host.h"
+#include "journal.h"
+#include "ledger.h"
+#include "log.h"
+#include "loop.h"
+#include "moment.h"
+#include "store.h"
+#include "tail.h"
+
+#define SYSLOG_DELAY    USEC_PER_SEC
+#define TRACKER_BYTES   (96u * 1024 * 1024)
+#define CLOSE_CHECK_MAX (3600 * USEC_PER_SEC)
+
+struct source {
+    struct intake *intake;
+    const struct source_params *params;
+    char *name; /* the cursor's key */
+    struct attempts *attempts; /* of its own: process ids of two logs are not the same */
+    struct tail *tail;
+    struct journal *journal;
+    bool judged;   /* whether it is shadowed has been asked */
+    bool shadowed; /* a file that appeared beside another source of the same program */
+};
+
+struct intake {
+    struct loop *loop;
+    struct store *store;
+    struct ledger *ledger;
+    const struct config *config;
+    const struct intake_ops *ops;
+    void *userdata;
+    struct tracker *tracker;
+    struct watch *close_timer;
+    struct source *sources;
+    size_t n_sources;
+    uint64_t counted;
+    bool failed; /* a write failed: this object is about to be replaced */
+};
+
+static void save_failed(struct intake *i, int error)
+{
+    i->failed = true;
+    ledger_abort(i->ledger, error);
+}
+
+/* ---- bursts ---- */
+
+static int store_closed(struct intake *i, struct incident *inc)
+{
+    int64_t decide = inc->last.usec + i->config->detect.settle;
+    int64_t now = host_now();
+    int r;
+
+    inc->state = INCIDENT_LOOKUP;
+    inc->closed = now;
+    /* A burst that max_age closed may still be followed by a login that succeeds. */
+    inc->due = decide > now && i->config->policy.settle > 0 ? decide : now;
+    r = store_incident_put(i->store, inc);
+    return r != 0 ? r : store_incident_put_fate(i->store, inc);
+}
+
+static int on_success(struct intake *i, int64_t id, int64_t time)
+{
+    struct incident *inc;
+    int r = store_incident_get(i->store, id, &inc);
+
+    if (r == STORE_E_MISSING)
+        return 0;
+    if (r != 0)
+        return r;
+    inc->success = time;
+    r = store_incident_put_fate(i->store, inc);
+    if (r == 0 && (inc->state == INCIDENT_SENT || inc->state == INCIDENT_QUEUED))
+        log_incident(EVENT_HELD, LOG_WARNING, inc,
+                     "the source logged in after this burst was reported: check whether "
+                     "a password was guessed");
+    incident_free(inc);
+    return r;
+}
+
+static int on_tracker_event(void *userdata, const struct tracker_event *event)
+{
+    struct intake *i = userdata;
+    struct incident *inc = event->incident;
+    char first[MOMENT_TEXT_MAX], last[MOMENT_TEXT_MAX];
+    int r = ledger_touch(i->ledger);
+
+    if (r != 0)
+        goto out;
+    switch (event->type) {
+    case TRACKER_OPENED:
+        inc->opened = host_now();
+        r = store_incident_put(i->store, inc);
+        if (r == 0)
+            r = store_incident_put_fate(i->store, inc);
+        if (r == 0)
+            log_incident(EVENT_OPENED, LOG_INFO, inc,
+                         "%" PRIu64 " failed logins since %s", inc->count,
+                         moment_format_report(inc->first.usec, first));
+        return r;
+    case TRACKER_CLOSED:
+        r = store_closed(i, inc);
+        if (r == 0)
+            log_incident(EVENT_CLOSED, LOG_NOTICE, inc,
+                         "burst over: %" PRIu64 " failed logins, %s to %s", inc->count,
+                         moment_format_report(inc->first.usec, first),
+                         moment_format_report(inc->last.usec, last));
+        break;
+    case TRACKER_SUCCESS:
+        return on_success(i, event->id, event->time);
+    }
+out:
+    if (event->type == TRACKER_CLOSED)
+        incident_free(inc);
+    return r;
+}
+
+/* ---- closing by the clock ---- */
+
+static bool source_changed(const struct source *s)
+{
+    return (s->tail && tail_changed(s->tail)) ||
+           (s->journal && journal_changed(s->journal));
+}
+
+static int64_t source_caught_up(const struct source *s)
+{
+    if (s->shadowed)
+        return INT64_MAX;
+    if (!s->tail && !s->journal)
+        return MOMENT_NONE;
+    return s->tail ? tail_caught_up(s->tail) : journal_caught_up(s->journal);
+}
+
+/* The moment up to which everything has been read, MOMENT_NONE while one is behind. */
+static int64_t all_caught_up(const struct intake *i)
+{
+    int64_t earliest = INT64_MAX;
+
+    for (size_t k = 0; k < i->n_sources; k++) {
+        int64_t t = source_caught_up(&i->sources[k]);
+
+        if (t < earliest)
+            earliest = t;
+    }
+    return earliest;
+}
+
+static void arm_close_timer(struct intake *i)
+{
+    int64_t next = tracker_next(i->tracker), wait;
+
+    if (next == MOMENT_NONE) {
+        watch_disarm(i->close_timer);
+        return;
+    }
+    wait = next + SYSLOG_DELAY - host_now();
+    if (wait < USEC_PER_SEC / 10)
+        wait = USEC_PER_SEC / 10;
+    watch_arm(i->close_timer, wait < CLOSE_CHECK_MAX ? wait : CLOSE_CHECK_MAX);
+}
+
+static void close_due(struct intake *i)
+{
+    int64_t now = all_caught_up(i);
+    int r;
+
+    if (i->failed)
+        return;
+    if (now != MOMENT_NONE && now != INT64_MAX &&
+        tracker_next(i->tracker) != MOMENT_NONE) {
+        r = tracker_advance(i->tracker, now - SYSLOG_DELAY);
+        if (r != 0) {
+            save_failed(i, r);
+            return;
+        }
+        if (tracker_changed(i->tracker))
+            ledger_touch(i->ledger);
+    }
+    arm_close_timer(i);
+}
+
+/* The sources look again, so that "caught up" is of this moment; that calls close_due(). */
+static void on_close_timer(void *userdata, unsigned what)
+{
+    struct intake *i = userdata;
+
+    for (size_t k = 0; k < i->n_sources; k++) {
+        if (i->sources[k].tail)
+            tail_resume(i->sources[k].tail);
+        if (i->sources[k].journal)
+            journal_resume(i->sources[k].journal);
+    }
+    arm_close_timer(i);
+}
+
+static void on_caught_up(void *userdata)
+{
+    struct source *s = userdata;
+    struct intake *i = s->intake;
+
+    if (i->failed)
+        return;
+    if (source_changed(s))
+        ledger_touch(i->ledger);
+    close_due(i);
+    if (!i->failed && all_caught_up(i) != MOMENT_NONE)
+        i->ops->caught_up(i->userdata);
+}
+
+/* ---- lines ---- */
+
+static bool program_wanted(const struct source_params *p, const char *service)
+{
+    if (!p->programs)
+        return true;
+    for (char **name = p->programs; *name; name++)
+        if (strcmp(*name, service) == 0)
+            return true;
+    return false;
+}
+
+static int take_attempt(struct source *s, const struct attempt *a, bool backlog)
+{
+    struct intake *i = s->intake;
+    enum clock_state clock = CLOCK_UNKNOWN;
+    int64_t error = 0;
+    int r;
+
+    if (!program_wanted(s->params, a->service))
+        return 0;
+    if (!backlog)
+        clock = host_clock(&error);
+    r = ledger_touch(i->ledger);
+    if (r == 0)
+        r = tracker_attempt(i->tracker, a, clock, error);
+    if (r != 0) {
+        if (!i->failed)
+            save_failed(i, r);
+        return -ECANCELED;
+    }
+    if (a->outcome == ATTEMPT_FAILURE)
+        i->counted += a->count;
+    return 0;
+}
+
+/* A file that appears while another source speaks for the same program is left alone: the
+ * same attempt would count twice. A journal is always there. */
+static bool is_shadowed(const struct source *s)
+{
+    const struct intake *i = s->intake;
+
+    if (!s->tail)
+        return false;
+    for (size_t k = 0; k < i->n_sources; k++) {
+        const struct source *other = &i->sources[k];
+
+        if (other == s || other->shadowed ||
+            !config_sources_overlap(s->params, other->params))
+            continue;
+        if (other->journal || (other->tail && tail_present(other->tail)))
+            return true;
+    }
+    return false;
+}
+
+static bool left_alone(struct source *s)
+{
+    if (s->judged)
+        return s->shadowed;
+    s->judged = true;
+    s->shadowed = is_shadowed(s);
+    if (s->shadowed)
+        log_warning("%s has appeared, but another source already carries the same "
+                    "programs: not read; name only one of them under `sources`",
+                    s->name);
+    return s->shadowed;
+}
+
+static int on_line(void *userdata, const char *line, size_t n, bool backlog)
+{
+    struct source *s = userdata;
+    struct attempt a;
+    int r;
+
+    if (s->intake->failed)
+        return -ECANCELED;
+    if (left_alone(s))
+        return 0;
+    r = attempts_line(s->attempts, line, n, host_now(), !backlog, &a);
+    if (r < 0) {
+        save_failed(s->intake, r);
+        return -ECANCELED;
+    }
+    return r == 0 ? 0 : take_attempt(s, &a, backlog);
+}
+
+static int on_entry(void *userdata, const struct logline *line, bool backlog)
+{
+    struct source *s = userdata;
+    struct attempt a;
+    int r;
+
+    if (s->intake->failed)
+        return -ECANCELED;
+    r = attempts_parsed(s->attempts, line, &a);
+    if (r < 0) {
+        save_failed(s->intake, r);
+        return -ECANCELED;
+    }
+    return r == 0 ? 0 : take_attempt(s, &a, backlog);
+}
+
+static const struct tail_ops tail_ops = {.line = on_line, .caught_up = on_caught_up};
+static const struct journal_ops journal_ops = {.entry = on_entry,
+                                               .caught_up = on_caught_up};
+
+/* ---- saving ---- */
+
+static int save_incident(void *userdata, struct incident *inc)
+{
+    return store_incident_put(((struct intake *)userdata)->store, inc);
+}
+
+static int save_source(void *userdata, const struct net *source, const void *state,
+                       size_t n)
+{
+    struct intake *i = userdata;
+
+    return state ? store_source_put(i->store, source, state, n)
+                 : store_source_delete(i->store, source);
+}
+
+static int save_cursor(struct intake *i, struct source *s)
+{
+    _cleanup_(cleanup_free) char *cursor = NULL;
+    int r;
+
+    if (!source_changed(s))
+        return 0;
+    r = s->tail ? tail_cursor(s->tail, &cursor) : journal_cursor(s->journal, &cursor);
+    if (r == -ENODATA)
+        return 0;
+    return r < 0 ? r : store_cursor_put(i->store, s->name, cursor);
+}
+
+int intake_save(struct intake *i)
+{
+    static const struct tracker_save_ops ops = {.incident = save_incident,
+                                                .source = save_source};
+    int r;
+
+    if (i->failed)
+        return -ECANCELED;
+    r = tracker_save(i->tracker, &ops, i);
+    for (size_t k = 0; r == 0 && k < i->n_sources; k++)
+        r = save_cursor(i, &i->sources[k]);
+    return r;
+}
+
+void intake_saved(struct intake *i)
+{
+    tracker_saved(i->tracker);
+    for (size_t k = 0; k < i->n_sources; k++) {
+        if (i->sources[k].tail)
+            tail_saved(i->sources[k].tail);
+        if (i->sources[k].journal)
+            journal_saved(i->sources[k].journal);
+    }
+}
+
+int intake_finish(struct intake *i)
+{
+    int r;
+
+    if (i->failed)
+        return -ECANCELED;
+    r = tracker_finish(i->tracker);
+    if (r != 0)
+        save_failed(i, r);
+    else
+        r = ledger_touch(i->ledger);
+    return r;
+}
+
+/* ---- starting ---- */
+
+static int restore_source(void *userdata, const struct net *source, const void *state,
+                          size_t n)
+{
+    struct intake *i = userdata;
+    struct incident *inc = NULL;
+    char text[NET_TEXT_MAX];
+    int64_t id = 0;
+    int r = tracker_state_open_id(state, n, &id);
+
+    if (r == 0 && id != 0) {
+        r = store_incident_get(i->store, id, &inc);
+        if (r == STORE_E_MISSING)
+            r = -EBADMSG;
+    }
+    if (r == 0)
+        r = tracker_restore(i->tracker, source, state, n, inc);
+    if (r != 0)
+        incident_free(inc);
+    if (r != -EBADMSG)
+        return r;
+    log_warning("the stored state of source %s is damaged, ignoring",
+                net_format(source, text));
+    return 0;
+}
+
+static void tracker_params_of(const struct intake_params *p, struct tracker_params *ret)
+{
+    const struct detect_params *d = &p->config->detect;
+
+    *ret = (struct tracker_params){
+        .failures = d->failures,
+        .window = d->window,
+        .settle = d->settle,
+        .max_age = d->max_age,
+        .ipv6_prefix = d->ipv6_prefix,
+        .max_bytes = TRACKER_BYTES,
+    };
+    memcpy(ret->hash_key, p->hash_key, sizeof(ret->hash_key));
+}
+
+static int source_start(struct intake *i, struct source *s, bool once)
+{
+    _cleanup_(cleanup_free) char *cursor = NULL;
+    bool beginning = s->params->from_beginning || once;
+    int r = store_cursor_get(i->store, s->name, &cursor);
+
+    if (r != 0 && r != STORE_E_MISSING)
+        return r;
+    if (s->params->kind == SOURCE_JOURNAL) {
+        struct journal_params p = {.directory = s->params->journal_dir,
+                                   .from_beginning = beginning,
+                                   .cursor = cursor};
+
+        r = journal_new(i->loop, &p, &journal_ops, s, &s->journal);
+    } else {
+        struct tail_params p = {.path = s->params->path,
+                                .from_beginning = beginning,
+                                .cursor = cursor};
+
+        r = tail_new(i->loop, &p, &tail_ops, s, &s->tail);
+    }
+    if (r < 0)
+        log_error("%s cannot be followed: %s", s->name, strerror(-r));
+    return r;
+}
+
+static int name_source(struct source *s)
+{
+    int r = s->params->kind == SOURCE_FILE
+                ? asprintf(&s->name, "file:%s", s->params->path)
+            : s->params->journal_dir
+                ? asprintf(&s->name, "journal:%s", s->params->journal_dir)
+                : asprintf(&s->name, "journal");
+
+    if (r < 0)
+        s->name = NULL;
+    return r < 0 ? -ENOMEM : 0;
+}
+
+static int start_sources(struct intake *i, bool once)
+{
+    i->sources = calloc(i->config->n_sources + 1, sizeof(*i->sources));
+    if (!i->sources)
+        return -ENOMEM;
+    for (size_t k = 0; k < i->config->n_sources; k++) {
+        struct source *s = &i->sources[k];
+        int r;
+
+        s->intake = i;
+        s->params = &i->config->sources[k];
+        i->n_sources = k + 1;
+        r = name_source(s);
+        if (r == 0)
+            r = attempts_new(&s->attempts);
+        if (r == 0)
+            r = source_start(i, s, once);
+        if (r != 0)
+            return r;
+    }
+    return 0;
+}
+
+int intake_new(struct loop *loop, struct store *store, struct ledger *ledger,
+               const struct intake_params *params, const struct intake_ops *ops,
+               void *userdata, struct intake **ret)
+{
+    struct tracker_params limits;
+    struct intake *i = calloc(1, sizeof(*i));
+    int r;
+
+    if (!i)
+        return -ENOMEM;
+    i->loop = loop;
+    i->store = store;
+    i->ledger = ledger;
+    i->config = params->config;
+    i->ops = ops;
+    i->userdata = userdata;
+    tracker_params_of(params, &limits);
+    r = tracker_new(&limits, on_tracker_event, i, &i->tracker);
+    if (r == 0)
+        r = store_source_each(store, restore_source, i);
+    if (r == 0)
+        r = loop_timer(loop, on_close_timer, i, &i->close_timer);
+    if (r == 0)
+        r = start_sources(i, params->once);
+    if (r != 0) {
+        intake_free(i);
+        return r;
+    }
+    arm_close_timer(i);
+    *ret = i;
+    return 0;
+}
+
+struct intake *intake_free(struct intake *i)
+{
+    if (!i)
+        return NULL;
+    for (size_t k = 0; k < i->n_sources; k++) {
+        tail_free(i->sources[k].tail);
+        journal_free(i->sources[k].journal);
+        attempts_free(i->sources[k].attempts);
+        free(i->sources[k].name);
+    }
+    free(i->sources);
+    watch_free(i->close_timer);
+    tracker_free(i->tracker);
+    free(i);
+    return NULL;
+}
+
+/* ---- for the operator ---- */
+
+void intake_counters(const struct intake *i, struct intake_counters *ret)
+{
+    *ret = (struct intake_counters){.tracker = *tracker_counters(i->tracker),
+                                    .attempts = i->counted};
+    for (size_t k = 0; k < i->n_sources; k++) {
+        const struct attempts_counters *a = attempts_counters(i->sources[k].attempts);
+        struct tail_counters t = {0};
+        struct journal_counters j = {0};
+
+        if (i->sources[k].tail)
+            tail_counters(i->sources[k].tail, &t);
+        if (i->sources[k].journal)
+            journal_counters(i->sources[k].journal, &j);
+        ret->lines.lines += a->lines;
+        ret->lines.garbage += a->garbage;
+        ret->lines.truncated += a->truncated;
+        ret->lines.ambiguous += a->ambiguous;
+        ret->lines.ignored += a->ignored;
+        ret->overlong += t.overlong;
+        ret->nul_bytes += t.nul_bytes;
+        ret->rotations += t.rotations;
+        ret->truncations += t.truncations;
+        ret->gaps += t.gaps + j.gaps;
+    }
+}
+
+bool intake_source(const struct intake *i, unsigned n, struct intake_source *ret)
+{
+    const struct source *s;
+
+    if (n >= i->n_sources)
+        return false;
+    s = &i->sources[n];
+    *ret = (struct intake_source){.name = s->name, .caught_up = source_caught_up(s)};
+    if (s->shadowed)
+        ret->doing = "left alone: another source carries the same program";
+    else if (s->tail && !tail_present(s->tail))
+        ret->doing = "not there yet";
+    else
+        ret->doing = ret->caught_up == MOMENT_NONE ? "reading" : "at its end";
+    return true;
+}
