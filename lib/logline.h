@@ -2,6 +2,7 @@
 #ifndef LOGLINE_H
 #define LOGLINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,5 +34,13 @@ struct logline {
  * *ret is untouched then. */
 int logline_parse(const char *line, size_t n, int64_t reference, int live,
                   struct logline *ret);
+
+/* The same in two steps, for a reader that needs the time of few of its lines: the first
+ * cuts, puts the text of the time to *ret_time and leaves ret->time at STAMP_NONE. */
+int logline_split(const char *line, size_t n, struct logline *ret,
+                  struct slice *ret_time);
+/* Reads what logline_split() put to *ret_time. False when that date does not exist. */
+bool logline_time(struct slice time, struct moment_cache *cache, int64_t reference,
+                  bool live, struct stamp *ret);
 
 #endif
