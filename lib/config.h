@@ -66,7 +66,8 @@ struct config_errors {
 };
 void config_errors_done(struct config_errors *errors);
 
-/* What the world looks like, asked by the caller: whether a path exists now. */
+/* What the world looks like, asked by the caller: whether a path exists now. Two sources of
+ * one program are an error only when both are there. */
 struct config_world {
     bool (*file_exists)(void *userdata, const char *path);
     void *userdata;
@@ -74,7 +75,8 @@ struct config_world {
 
 /* Reads n bytes of YAML into a new object with all defaults filled in. 0; CONFIG_E_SYNTAX
  * with the first syntax error, or CONFIG_E_CONTENT with all errors of content, in *errors;
- * -ENOMEM. *ret is untouched unless 0. */
+ * -ENOMEM. *ret is untouched unless 0, *errors unless it is filled. world may be NULL: no
+ * file exists. */
 enum {
     CONFIG_E_SYNTAX = 1,
     CONFIG_E_CONTENT,
@@ -85,7 +87,8 @@ int config_parse(const char *text, size_t n, const struct config_world *world,
 struct config *config_new_default(void);
 struct config *config_free(struct config *c); /* takes NULL, returns NULL */
 
-/* Whether two sources could carry the same program's lines (programs overlap). */
+/* Whether two sources could carry the same program's lines: their `programs` are not
+ * disjoint, and no list means all. */
 bool config_sources_overlap(const struct source_params *a, const struct source_params *b);
 
 /* The i-th key as the manual must name it ("detect.window"), NULL past the end: the table
