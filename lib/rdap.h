@@ -50,6 +50,7 @@ enum {
     RDAP_E_NOT_NETWORK,  /* JSON, but no ip network */
     RDAP_E_RATE_LIMIT,   /* a rate limit notice in a 200 body (LACNIC) */
     RDAP_E_OTHER_NETWORK, /* a network that does not contain the queried address */
+    RDAP_E_NO_DATA,       /* an error body with errorCode 404: as RDAP_NO_DATA */
 };
 
 /* Reads an answer to ip/<query>. 0 fills *ret, else one of the above (what tells people
@@ -85,7 +86,7 @@ char *rdap_query_url(const char *base, const struct addr *addr);
 enum {
     RDAP_URL_INVALID = 1,   /* no absolute http(s) URL, credentials in it, bad port, over
                                2048 bytes, control bytes */
-    RDAP_URL_NOT_HTTPS,     /* http outside a lab, or a downgrade from https */
+    RDAP_URL_NOT_HTTPS,     /* http outside a lab; in a lab it may follow https too */
     RDAP_URL_PRIVATE,       /* an address literal, or localhost, that is special-purpose */
 };
 int rdap_check_url(const char *url, const char *previous_url,
