@@ -2,11 +2,12 @@
  *
  * Small commits must succeed on a full disk: after the MTA has said 250 there is nothing
  * worse than not being able to write that down. So the write-ahead log is grown once to
- * WAL_RESERVE and keeps its blocks for ever (no journal_size_limit,
- * SQLITE_FCNTL_PERSIST_WAL over a restart); a checkpoint every WAL_PAGES lets it begin
- * again at its start, inside the blocks it has. The row that grows it is deleted again,
- * which leaves as many free pages in the database itself. Where the reserve cannot be had
- * or has been used up, no message may become SENDING (store-message.c).
+ * WAL_RESERVE and keeps its blocks for ever (no journal_size_limit, and
+ * SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, which keeps the file); a checkpoint every WAL_PAGES
+ * lets it begin again at its start, inside the blocks it has. The row that grows it is
+ * deleted again, which leaves as many free pages in the database itself. Where the
+ * reserve cannot be had or has been used up, no message may become SENDING
+ * (store-message.c).
  *
  * A write-ahead log that survives a clean end would be applied to any database that is
  * put in its place, such as a restored copy. So its header is wiped once everything in it
@@ -136,7 +137,7 @@ static int create_file(const char *path)
 
 static int open_database(struct store *s)
 {
-    int persist = 1, chunk = CHUNK;
+    int chunk = CHUNK;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     int rc = sqlite3_open_v2(s->path ? s->path : ":memory:", &s->db, flags, NULL);
 
@@ -151,10 +152,8 @@ static int open_database(struct store *s)
     /* store_free() does it: a state that was refused is left as it was found, and one
      * that could not be written is not tried again. */
     sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    if (s->path) {
-        sqlite3_file_control(s->db, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
+    if (s->path)
         sqlite3_file_control(s->db, "main", SQLITE_FCNTL_CHUNK_SIZE, &chunk);
-    }
     return store_exec(s, "PRAGMA locking_mode = EXCLUSIVE;" /* and so no -shm file */
                          "PRAGMA trusted_schema = OFF;"
                          "PRAGMA cell_size_check = ON;"

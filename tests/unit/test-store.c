@@ -80,16 +80,23 @@ END_TEST
 
 START_TEST(a_second_process_is_told_who_holds_the_state)
 {
-    struct store *s = test_open();
-    pid_t parent = getpid(), pid = fork();
-    int status;
+    pid_t parent = getpid(), pid;
+    struct store *s;
+    int pipes[2], status;
+    char go;
 
+    ck_assert_int_eq(pipe(pipes), 0);
+    pid = fork();
     if (pid == 0) {
         struct store *second = NULL;
-        int r = store_open(test_path, test_secret, &second);
+        bool ok = read(pipes[0], &go, 1) == 1 &&
+                  store_open(test_path, test_secret, &second) == STORE_E_BUSY &&
+                  !second && store_holder(test_path) == parent;
 
-        _exit(r == STORE_E_BUSY && !second && store_holder(test_path) == parent ? 0 : 1);
+        _exit(ok ? 0 : 1);
     }
+    s = test_open();
+    ck_assert_int_eq(write(pipes[1], "g", 1), 1);
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
     ck_assert_int_eq(status, 0);
     s = store_free(s);
@@ -98,6 +105,8 @@ START_TEST(a_second_process_is_told_who_holds_the_state)
     ck_assert_int_eq(store_holder(test_path), parent);
     store_free(s);
     ck_assert_int_eq(store_holder("/nonexistent/state.db"), 0);
+    close(pipes[0]);
+    close(pipes[1]);
 }
 END_TEST
 
@@ -204,22 +213,28 @@ START_TEST(a_cut_file_is_found_at_the_start)
 }
 END_TEST
 
+/* Pages of a table that the start has no need to read. */
 START_TEST(overwritten_pages_are_found_at_the_start)
 {
-    static char junk[8192];
+    char page[4096];
     struct store *s = test_open();
-    struct stat st;
-    int fd;
+    int fd, hit = 0;
 
     fill(s);
     store_free(s);
-    memset(junk, 0xa5, sizeof(junk));
-    fd = open(test_path, O_WRONLY | O_CLOEXEC);
-    ck_assert_int_eq(fstat(fd, &st), 0);
-    for (off_t at = 4096; at + (off_t)sizeof(junk) < st.st_size; at += 16384)
-        ck_assert_int_eq(pwrite(fd, junk, sizeof(junk), at), (int)sizeof(junk));
+    fd = open(test_path, O_RDWR | O_CLOEXEC);
+    for (off_t at = 0; pread(fd, page, sizeof(page), at) == (ssize_t)sizeof(page);
+         at += (off_t)sizeof(page))
+        if (memmem(page, sizeof(page), "xxxxxxxx", 8)) {
+            memset(page, 0xa5, 64);
+            ck_assert_int_eq(pwrite(fd, page, 64, at), 64);
+            hit++;
+        }
     close(fd);
+    ck_assert_int_gt(hit, 10);
+    s = NULL;
     ck_assert_int_eq(store_open(test_path, test_secret, &s), STORE_E_CORRUPT);
+    ck_assert_ptr_null(s);
 }
 END_TEST
 
@@ -478,6 +493,7 @@ static void full_disk(void)
     expect_no_cursor(s, "small");
     ck_assert_int_eq(update_messages(s, m, 2000), 2000);
     s = store_free(s);
+    stuff();
     s = test_open(); /* a restart on a full disk */
     ck_assert_int_eq(update_messages(s, m, 2000), 2000);
     unstuff();
