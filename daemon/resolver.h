@@ -1,4 +1,4 @@
-/* Whom to write to about an address: cache, waiters, RDAP with its redirects and limits. */
+/* Whom to write to about an address: cache, waiters, RDAP with its redirects, limits. */
 #ifndef RESOLVER_H
 #define RESOLVER_H
 
@@ -19,7 +19,9 @@ struct resolver_params {
     const char *user_agent;
     int64_t timeout;                  /* µs per request */
     const struct netlist *reportable; /* not empty: a lab */
-    bool once; /* no waiting for pauses or pacing: one try now, else lookup-failed */
+    /* Nobody comes back later: a lookup waits for its turn at a server for 2 minutes at
+     * most, not for half an hour. A pause that a server asked for is never waited for. */
+    bool once;
     bool any_domain; /* contact_rules.any_domain */
 };
 
@@ -39,6 +41,7 @@ struct lookup *lookup_cancel(struct lookup *l); /* without calling fn */
 
 struct resolver_counters {
     uint64_t lookups, cached, queries, redirects, failures, running;
+    uint64_t overflow; /* turned away because too many waited */
 };
 void resolver_counters(const struct resolver *r, struct resolver_counters *ret);
 
