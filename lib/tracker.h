@@ -4,7 +4,8 @@
  * A burst of a source opens when at least `failures` attempts lie in (t - window, t]; its
  * first time is the oldest of these; it counts all attempts until it closes. An attempt
  * `settle` or more after the last one, or `max_age` or more after the first one, starts
- * anew. The table is bounded; see tracker_params. */
+ * anew. A success from the first attempt until before `settle` after the last one belongs
+ * to the burst. The table is bounded; see tracker_params. */
 #ifndef TRACKER_H
 #define TRACKER_H
 
@@ -16,20 +17,20 @@
 #include "incident.h"
 
 struct tracker_params {
-    unsigned failures;     /* 1 to 100000 */
-    int64_t window;        /* µs */
-    int64_t settle;        /* µs */
-    int64_t max_age;       /* µs */
-    unsigned ipv6_prefix;  /* 48 to 128 */
-    size_t max_bytes;      /* memory of the table; least suspicious sources go first */
-    uint8_t hash_key[16];  /* random; an attacker shall not choose collisions */
+    unsigned failures;    /* 1 to 100000 */
+    int64_t window;       /* µs */
+    int64_t settle;       /* µs */
+    int64_t max_age;      /* µs */
+    unsigned ipv6_prefix; /* 48 to 128 */
+    size_t max_bytes;     /* memory of the table; least suspicious sources go first */
+    uint8_t hash_key[16]; /* random; an attacker shall not choose collisions */
 };
 
 struct tracker_counters {
     uint64_t sources; /* in the table now */
     uint64_t open;    /* bursts open now */
-    size_t bytes;     /* memory of the table */
-    uint64_t evicted; /* sources dropped for room, with attempts in them */
+    size_t bytes;     /* memory of the table, about */
+    uint64_t evicted; /* sources dropped for room before their time */
     uint64_t late;    /* attempts that came too late to belong to any burst */
 };
 
@@ -39,8 +40,9 @@ enum tracker_event_type {
     TRACKER_SUCCESS, /* the source logged in within `settle` after a closed burst */
 };
 
-/* incident is owned by the tracker for OPENED, by the callee for CLOSED (it must free it).
- * For SUCCESS it is NULL and id says which. */
+/* incident is owned by the tracker for OPENED, by the callee for CLOSED (it must free
+ * it). For SUCCESS it is NULL and id says which: the one that the incident had when
+ * CLOSED was given, so it should get it by then. */
 struct tracker_event {
     enum tracker_event_type type;
     struct incident *incident;
@@ -48,8 +50,8 @@ struct tracker_event {
     int64_t time; /* SUCCESS: when (µs) */
 };
 
-/* Called from inside the tracker's functions: must not call back into the tracker. May set
- * incident->id (the store does). Returns 0 or a negative errno, which is passed up. */
+/* Called from inside the tracker's functions: must not call back into the tracker. May
+ * set incident->id (the store does). Returns 0; anything else is passed up. */
 typedef int (*tracker_event_fn)(void *userdata, const struct tracker_event *event);
 
 struct tracker;
@@ -65,16 +67,18 @@ void tracker_set_params(struct tracker *t, const struct tracker_params *params);
 struct net tracker_source(const struct tracker *t, const struct addr *addr);
 
 /* Takes one attempt; a success is remembered for the source. clock and clock_error (µs)
- * are what the kernel says now, CLOCK_UNKNOWN for a backlog. 0, -ENOMEM, or what the
- * callback returned. */
+ * are what the kernel says now, CLOCK_UNKNOWN for a backlog. Returns 0; -ENOMEM, and the
+ * attempt is not counted; or what the callback returned first, and the attempt is counted
+ * all the same, so it must not be given again. */
 int tracker_attempt(struct tracker *t, const struct attempt *attempt,
                     enum clock_state clock, int64_t clock_error);
 
-/* Closes what has passed `settle` or `max_age` at the moment now (µs), and forgets sources
- * that can no longer matter. Call it only when all that was written before now has been
- * read. */
+/* Closes what has passed `settle` or `max_age` at the moment now (µs), and forgets
+ * sources that can no longer matter. Call it only when all that was written before now
+ * has been read. Stops at the callback's first non-zero result; the rest is done by the
+ * next call. */
 int tracker_advance(struct tracker *t, int64_t now);
-/* Closes every open burst: the end of a finished log. */
+/* Closes every open burst: the end of a finished log. Stops like tracker_advance(). */
 int tracker_finish(struct tracker *t);
 /* The earliest moment at which tracker_advance() has something to close, or
  * MOMENT_NONE. */
@@ -83,11 +87,11 @@ int64_t tracker_next(const struct tracker *t);
 const struct tracker_counters *tracker_counters(const struct tracker *t);
 
 /* Durability: the sources that changed since the last tracker_saved(). For each, fn gets
- * the opaque state (version byte first) to be kept under the source, or NULL with n 0 when
- * the source is to be forgotten; and its open incident, or NULL, whose changed numbers are
- * to be stored first (this gives a new one its id, which the state then names).
- * tracker_save() walks them; it stops at and returns fn's first non-zero result, and can
- * then be called again. tracker_saved() marks all of them clean: call it once the
+ * the opaque state (version byte first) to be kept under the source, or NULL with n 0
+ * when the source is to be forgotten; and its open incident, or NULL, whose changed
+ * numbers are to be stored first (this gives a new one its id, which the state then
+ * names). tracker_save() walks them; it stops at and returns fn's first non-zero result,
+ * and can then be called again. tracker_saved() marks all of them clean: call it once the
  * transaction is committed. */
 struct tracker_save_ops {
     int (*incident)(void *userdata, struct incident *inc);
@@ -97,9 +101,10 @@ int tracker_save(struct tracker *t, const struct tracker_save_ops *ops, void *us
 void tracker_saved(struct tracker *t);
 bool tracker_changed(const struct tracker *t);
 
-/* Puts one saved source back. incident is its open one as the store has it (taken over on
- * success), or NULL. open_id tells a caller which incident a state names: 0 for none.
- * -EBADMSG when the state is not what tracker_save() wrote. */
+/* Puts one saved source back, under the same ipv6_prefix or another. incident is its open
+ * one as the store has it (taken over on success), or NULL. open_id tells a caller which
+ * incident a state names: 0 for none. -EBADMSG when the state is not what tracker_save()
+ * wrote or names another incident, -EEXIST when the source is in the table. */
 int tracker_state_open_id(const void *state, size_t n, int64_t *ret);
 int tracker_restore(struct tracker *t, const struct net *source, const void *state,
                     size_t n, struct incident *incident);

@@ -1,0 +1,451 @@
+/* When bursts open and close. Everything follows from the times of the attempts, in the
+ * order in which they come; a clock enters only by tracker_advance(), which says that
+ * nothing older will come.
+ *
+ * Lines of several logs do not come strictly in order. An attempt that is a little late
+ * is counted where it belongs while that is still possible: among the pending ones, or in
+ * the open burst, whose first time then moves back. Later than that it is counted as
+ * `late` and belongs to no burst, since a closed burst has been reported with its
+ * numbers. */
+#include "tracker-internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+
+DEFINE_CLEANUP(struct tracker *, tracker_free)
+DEFINE_CLEANUP(struct incident *, incident_free)
+
+#define FIRST_BUCKETS 1024
+
+int tracker_new(const struct tracker_params *params, tracker_event_fn fn, void *userdata,
+                struct tracker **ret)
+{
+    _cleanup_(tracker_freep) struct tracker *t = calloc(1, sizeof(*t));
+
+    assert(params->failures > 0 && params->window > 0);
+    if (!t)
+        return -ENOMEM;
+    t->params = *params;
+    t->fn = fn;
+    t->userdata = userdata;
+    link_init(&t->changed);
+    link_init(&t->gone);
+    for (unsigned i = 0; i < RANKS; i++)
+        link_init(&t->ranks[i]);
+    t->buckets = calloc(FIRST_BUCKETS, sizeof(struct source *));
+    if (!t->buckets)
+        return -ENOMEM;
+    t->n_buckets = FIRST_BUCKETS;
+    *ret = TAKE_PTR(t);
+    return 0;
+}
+
+static void free_gone(struct tracker *t)
+{
+    while (!link_alone(&t->gone)) {
+        struct source *s = link_owner(t->gone.next, struct source, changed);
+
+        link_remove(&s->changed);
+        free(s);
+    }
+}
+
+struct tracker *tracker_free(struct tracker *t)
+{
+    if (!t)
+        return NULL;
+    for (size_t i = 0; i < t->n_buckets; i++)
+        for (struct source *s = t->buckets[i], *next; s; s = next) {
+            next = s->next;
+            source_done(s);
+            free(s);
+        }
+    if (t->gone.next)
+        free_gone(t);
+    free(t->buckets);
+    heap_done(&t->open);
+    heap_done(&t->idle);
+    free(t);
+    return NULL;
+}
+
+void tracker_set_params(struct tracker *t, const struct tracker_params *params)
+{
+    struct tracker_params next = *params;
+
+    /* The table is built on the old key. */
+    memcpy(next.hash_key, t->params.hash_key, sizeof(next.hash_key));
+    t->params = next;
+    for (struct link *l = t->ranks[RANK_OPEN].next; l != &t->ranks[RANK_OPEN];
+         l = l->next) {
+        struct source *s = link_owner(l, struct source, rank);
+
+        heap_put(&t->open, &s->due, source_closing(t, s));
+    }
+}
+
+struct net tracker_source(const struct tracker *t, const struct addr *addr)
+{
+    return addr_network(addr, addr->family == 6 ? t->params.ipv6_prefix : 32);
+}
+
+/* Opening and closing ---------------------------------------------------------------- */
+
+/* A success concerns a burst from its first attempt until `settle` after its last. */
+static bool success_concerns(const struct tracker *t, int64_t success, int64_t first,
+                             int64_t last)
+{
+    return success != MOMENT_NONE && success >= first &&
+           success < moment_after(last, t->params.settle);
+}
+
+static void match_success(struct tracker *t, struct source *s, int64_t success)
+{
+    if (s->open && s->open->success == MOMENT_NONE &&
+        success_concerns(t, success, s->open->first.usec, s->open->last.usec))
+        s->open->success = success;
+}
+
+/* Older marks matter only for a success that is not late itself; the newest is kept until
+ * the source is forgotten. */
+static void drop_marks(struct tracker *t, struct source *s, int64_t time)
+{
+    struct mark **p = s->marks ? &s->marks->next : NULL;
+
+    while (p && *p) {
+        struct mark *m = *p;
+
+        if (moment_after(m->last, t->params.settle) <= time) {
+            *p = m->next;
+            s->n_marks--;
+            free(m);
+        } else {
+            p = &m->next;
+        }
+    }
+}
+
+/* end: attempts from this moment on are not of this burst any more. */
+static int close_burst(struct tracker *t, struct source *s, int64_t end)
+{
+    struct incident *inc = TAKE_PTR(s->open);
+    struct mark *m = TAKE_PTR(s->ticket);
+    struct tracker_event event = {.type = TRACKER_CLOSED, .incident = inc, .id = inc->id};
+
+    *m = (struct mark){
+        .next = s->marks,
+        .id = inc->id,
+        .first = inc->first.usec,
+        .last = inc->last.usec,
+        .end = end,
+        .told = inc->success != MOMENT_NONE,
+    };
+    s->marks = m;
+    s->n_marks++;
+    s->opened_at = MOMENT_NONE;
+    heap_remove(&t->open, &s->due);
+    t->counters.open--;
+    drop_marks(t, s, inc->last.usec);
+    return t->fn(t->userdata, &event);
+}
+
+/* All pending attempts lie in the window that ends at the newest. */
+static int open_burst(struct tracker *t, struct source *s)
+{
+    _cleanup_(incident_freep) struct incident *inc = incident_new(&s->key);
+    struct mark *ticket = malloc(sizeof(*ticket));
+    int64_t newest = link_owner(s->pending.prev, struct pending, link)->time.usec;
+    struct tracker_event event = {.type = TRACKER_OPENED};
+    int r = inc && ticket ? 0 : -ENOMEM;
+
+    for (struct link *l = s->pending.next; r == 0 && l != &s->pending; l = l->next) {
+        struct pending *p = link_owner(l, struct pending, link);
+        struct attempt attempt = pending_attempt(p);
+
+        r = incident_add(inc, &attempt, p->clock, p->clock_error);
+    }
+    if (r < 0) {
+        free(ticket);
+        return r;
+    }
+    while (!link_alone(&s->pending))
+        source_drop_pending(s, link_owner(s->pending.next, struct pending, link));
+    heap_remove(&t->idle, &s->due);
+    t->counters.open++;
+    s->opened_at = newest;
+    s->ticket = ticket;
+    event.incident = s->open = TAKE_PTR(inc);
+    match_success(t, s, s->success);
+    return t->fn(t->userdata, &event);
+}
+
+/* Taking attempts ------------------------------------------------------------------ */
+
+/* 0, -ENOMEM (nothing has changed), or what the callback said. */
+static int add_pending(struct tracker *t, struct source *s, const struct attempt *attempt,
+                       enum clock_state clock, int64_t clock_error)
+{
+    int64_t time = attempt->time.usec;
+    struct link *at = s->pending.prev;
+    struct pending *p;
+    int r;
+
+    if (at != &s->pending && moment_after(time, t->params.window) <=
+                                 link_owner(at, struct pending, link)->time.usec) {
+        t->counters.late++;
+        return 0;
+    }
+    p = pending_new(attempt, clock, clock_error);
+    if (!p)
+        return -ENOMEM;
+    while (at != &s->pending && link_owner(at, struct pending, link)->time.usec > time)
+        at = at->prev;
+    source_add_pending(s, at, p);
+    for (;;) {
+        struct pending *oldest = link_owner(s->pending.next, struct pending, link);
+
+        if (moment_after(oldest->time.usec, t->params.window) > time)
+            break;
+        source_drop_pending(s, oldest);
+    }
+    if (s->n_pending < t->params.failures)
+        return 0;
+    r = open_burst(t, s);
+    if (!s->open)
+        source_drop_pending(s, p);
+    return r;
+}
+
+/* Whether an attempt lies so far before the open burst's first that it cannot become the
+ * first: outside the window of the opening, or making the burst older than it may be. */
+static bool too_early(const struct tracker *t, const struct source *s, int64_t time)
+{
+    return time < s->open->first.usec &&
+           (moment_after(time, t->params.window) <= s->opened_at ||
+            moment_after(time, t->params.max_age) <= s->open->last.usec);
+}
+
+static int take_failure(struct tracker *t, struct source *s,
+                        const struct attempt *attempt, enum clock_state clock,
+                        int64_t clock_error)
+{
+    int64_t time = attempt->time.usec;
+    int r = 0, q;
+
+    if (s->open && time >= source_closing(t, s))
+        r = close_burst(t, s, source_closing(t, s));
+    if ((s->marks && time < s->marks->end) || (s->open && too_early(t, s, time))) {
+        t->counters.late++;
+        return r;
+    }
+    if (s->open) {
+        q = incident_add(s->open, attempt, clock, clock_error);
+        match_success(t, s, s->success);
+    } else {
+        q = add_pending(t, s, attempt, clock, clock_error);
+    }
+    return r != 0 ? r : q;
+}
+
+static int take_success(struct tracker *t, struct source *s, int64_t time)
+{
+    if (time > s->success)
+        s->success = time;
+    match_success(t, s, time);
+    for (struct mark *m = s->marks; m; m = m->next) {
+        struct tracker_event event = {.type = TRACKER_SUCCESS, .id = m->id, .time = time};
+        int r;
+
+        if (m->told || !success_concerns(t, time, m->first, m->last))
+            continue;
+        r = t->fn(t->userdata, &event);
+        if (r != 0)
+            return r;
+        m->told = true;
+    }
+    return 0;
+}
+
+/* Memory is short: first whom the time of this attempt makes needless, then by rank, but
+ * never the source of this attempt. */
+static int make_room(struct tracker *t, const struct source *keep, int64_t time)
+{
+    int r = 0;
+
+    while (t->counters.bytes > t->params.max_bytes && t->counters.sources > 1) {
+        int64_t due;
+        struct heap_node *node = heap_first(&t->idle, &due);
+        struct source *s = node ? link_owner(node, struct source, due) : NULL;
+        unsigned rank = 0;
+
+        if (s && s != keep && due <= time) {
+            if ((due = source_expiry(t, s)) > time)
+                heap_put(&t->idle, &s->due, due);
+            else
+                source_forget(t, s);
+            continue;
+        }
+        for (s = NULL; !s && rank < RANKS; rank++)
+            for (struct link *l = t->ranks[rank].next; !s && l != &t->ranks[rank];
+                 l = l->next)
+                if (link_owner(l, struct source, rank) != keep)
+                    s = link_owner(l, struct source, rank);
+        if (s->open) {
+            int q = close_burst(t, s, s->open->last.usec);
+
+            r = r != 0 ? r : q;
+        }
+        t->counters.evicted++;
+        source_forget(t, s);
+    }
+    return r;
+}
+
+int tracker_attempt(struct tracker *t, const struct attempt *attempt,
+                    enum clock_state clock, int64_t clock_error)
+{
+    struct net key = tracker_source(t, &attempt->source);
+    struct source *s;
+    int r, q;
+
+    if (attempt->source.family == 0 || attempt->count == 0)
+        return 0;
+    s = source_find(t, &key);
+    if (!s && !(s = source_add(t, &key)))
+        return -ENOMEM;
+    if (attempt->outcome == ATTEMPT_SUCCESS)
+        r = take_success(t, s, attempt->time.usec);
+    else
+        r = take_failure(t, s, attempt, clock, clock_error);
+    s = source_changed(t, s);
+    q = make_room(t, s, attempt->time.usec);
+    return r != 0 ? r : q;
+}
+
+/* Time passing ---------------------------------------------------------------------- */
+
+int tracker_advance(struct tracker *t, int64_t now)
+{
+    struct heap_node *node;
+    int64_t due;
+
+    while ((node = heap_first(&t->open, &due)) && due <= now) {
+        struct source *s = link_owner(node, struct source, due);
+        int r = close_burst(t, s, due);
+
+        source_changed(t, s);
+        if (r != 0)
+            return r;
+    }
+    while ((node = heap_first(&t->idle, &due)) && due <= now) {
+        struct source *s = link_owner(node, struct source, due);
+
+        due = source_expiry(t, s);
+        if (due > now)
+            heap_put(&t->idle, &s->due, due);
+        else
+            source_forget(t, s);
+    }
+    return 0;
+}
+
+int tracker_finish(struct tracker *t)
+{
+    struct heap_node *node;
+    int64_t due;
+
+    while ((node = heap_first(&t->open, &due))) {
+        struct source *s = link_owner(node, struct source, due);
+        int r = close_burst(t, s, s->open->last.usec);
+
+        source_changed(t, s);
+        if (r != 0)
+            return r;
+    }
+    return 0;
+}
+
+int64_t tracker_next(const struct tracker *t)
+{
+    int64_t due;
+
+    return heap_first(&t->open, &due) ? due : MOMENT_NONE;
+}
+
+const struct tracker_counters *tracker_counters(const struct tracker *t)
+{
+    return &t->counters;
+}
+
+/* What changed ---------------------------------------------------------------------- */
+
+bool tracker_changed(const struct tracker *t)
+{
+    return !link_alone(&t->changed) || !link_alone(&t->gone);
+}
+
+int tracker_save(struct tracker *t, const struct tracker_save_ops *ops, void *userdata)
+{
+    _cleanup_(bytes_done) struct bytes state = {0};
+
+    /* First, since a source that was forgotten may have come back. */
+    for (struct link *l = t->gone.next; l != &t->gone; l = l->next) {
+        int r =
+            ops->source(userdata, &link_owner(l, struct source, changed)->key, NULL, 0);
+
+        if (r != 0)
+            return r;
+    }
+    for (struct link *l = t->changed.next; l != &t->changed; l = l->next) {
+        struct source *s = link_owner(l, struct source, changed);
+        int r = s->open ? ops->incident(userdata, s->open) : 0;
+
+        if (r == 0)
+            r = source_encode(s, &state);
+        if (r == 0)
+            r = ops->source(userdata, &s->key, state.p, state.n);
+        if (r != 0)
+            return r;
+    }
+    return 0;
+}
+
+void tracker_saved(struct tracker *t)
+{
+    free_gone(t);
+    while (!link_alone(&t->changed)) {
+        struct source *s = link_owner(t->changed.next, struct source, changed);
+
+        s->stored = true;
+        link_remove(&s->changed);
+    }
+}
+
+int tracker_restore(struct tracker *t, const struct net *source, const void *state,
+                    size_t n, struct incident *incident)
+{
+    struct source *s;
+    int r;
+
+    if (source_find(t, source))
+        return -EEXIST;
+    s = source_add(t, source);
+    if (!s)
+        return -ENOMEM;
+    r = source_decode(s, state, n, incident);
+    if (r < 0) {
+        source_forget(t, s);
+        return r;
+    }
+    s->stored = true;
+    if (s->open) {
+        t->counters.open++;
+        match_success(t, s, s->success);
+    }
+    source_place(t, s);
+    return 0;
+}
