@@ -7,9 +7,9 @@
 
 /* How far the dialogue came and how it ended, translated from CURLcode by the caller. */
 enum delivery_end {
-    DELIVERY_REPLIED,   /* the server's reply decides: CURLE_OK, 8, 9, 55 */
+    DELIVERY_REPLIED,    /* the server's reply decides: CURLE_OK, 8, 9, 55 */
     DELIVERY_NO_CONNECT, /* refused, no route, name unknown: nothing was said */
-    DELIVERY_LOST,      /* closed or timed out; reply is the previous one */
+    DELIVERY_LOST,       /* closed or timed out; reply is the previous one */
 };
 
 enum delivery_action {
@@ -22,14 +22,15 @@ enum delivery_action {
     DELIVERY_UNKNOWN,       /* may be queued: ask the MTA's log */
 };
 
-/* The stage whose reply it was. */
+/* The stage whose reply it was, or was waited for. While the body goes out it is still
+ * STAGE_DATA: without the dot the server has no message (RFC 5321 4.1.1.4). */
 enum delivery_stage {
     STAGE_GREETING,
     STAGE_HELLO,
     STAGE_MAIL,
     STAGE_RCPT,
     STAGE_DATA,  /* the reply to DATA itself */
-    STAGE_FINAL, /* the reply after the dot */
+    STAGE_FINAL, /* the reply after the dot, from the last byte of the body on */
 };
 
 struct delivery_facts {
@@ -43,8 +44,19 @@ const char *delivery_action_name(enum delivery_action action);
 /* Whether a line of an MTA's log names this Message-ID ("<…@…>") as its own:
  * message-id=<…> of Postfix, msgid=<…> of OpenSMTPD and sendmail, id=… of Exim. */
 bool delivery_log_names(const char *line, size_t n, const char *message_id);
-/* "4ZbQ1x2" out of "250 2.0.0 Ok: queued as 4ZbQ1x2"; false when there is none. At most
- * max - 1 bytes of [A-Za-z0-9-]. */
+/* Whether such a line alone proves that the message was taken. Postfix' cleanup(8) writes
+ * its line when it sees the header, before the message is complete: there a later line
+ * about the same queue id must confirm it. */
+bool delivery_log_proves(const char *line, size_t n, const char *message_id);
+/* The queue id that such a line begins with ("…: 4ZbQ1x2: message-id=<…>", Exim's
+ * "… 1abcDE-000abc-12 <= …"); false when there is none that fits. */
+bool delivery_log_queue_id(const char *line, size_t n, char *ret, size_t max);
+/* Whether a line says that the queue manager has that message or passed it on:
+ * "…: 4ZbQ1x2: from=<…>" or "to=<…>". */
+bool delivery_log_confirms(const char *line, size_t n, const char *queue_id);
+/* "4ZbQ1x2" out of the final reply: "250 2.0.0 Ok: queued as 4ZbQ1x2", "250 OK
+ * id=1abcDE-000abc-12", "250 2.0.0 8f3b2c1d Message accepted for delivery". False when
+ * there is none, or it is longer than max - 1 bytes of [A-Za-z0-9-]. */
 bool delivery_queue_id(const char *reply, char *ret, size_t max);
 
 #endif
