@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import datetime
 import os
+import random
 import re
 import shutil
 import signal
@@ -23,9 +24,15 @@ from common import (LAB_NETWORKS, Failed, Mail, Registry, check, end, wait_until
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below the ports that the kernel gives to clients, so that it stays free."""
+    while True:
+        port = random.randrange(10000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 # --- the log -----------------------------------------------------------------------------
@@ -80,7 +87,8 @@ class MailServer:
         self.mails = []
         self.rcpt_replies = []  # answers to the next RCPTs, then 250
         self.data_replies = []  # answers after the dot, then 250
-        self.data_delay = 0.0
+        self.data_delay = 0.0  # seconds between the dot and the answer
+        self.dots = 0          # messages whose bytes have all arrived
         self.lock = threading.Lock()
         self.controller = None
 
@@ -94,6 +102,7 @@ class MailServer:
         return "250 2.1.5 Ok"
 
     async def handle_DATA(self, server, session, envelope):
+        self.dots += 1
         if self.data_delay:
             await asyncio.sleep(self.data_delay)
         if self.data_replies:
@@ -309,11 +318,13 @@ class Lab(contextlib.AbstractContextManager):
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                               errors="replace", timeout=seconds * self.patience, check=False)
 
+    def online(self, verb, *args):
+        """A verb of the tool that asks the running daemon."""
+        return self.ctl("-s", self.path("control.sock"), verb, *args)
+
     def wait_mails(self, count, seconds=20):
-        def probe():
-            return len(self.mail.mails) >= count
-        wait_until(f"{count} mails ({len(self.mail.mails)} so far)", probe,
-                   seconds * self.patience)
+        wait_until(lambda: f"{count} mails ({len(self.mail.mails)} came)",
+                   lambda: len(self.mail.mails) >= count, seconds * self.patience)
         return list(self.mail.mails)
 
     def no_more_mails(self, count, seconds=1.5):

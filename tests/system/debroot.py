@@ -22,13 +22,14 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "integration"))
 
-from common import Failed, Mail, Registry, Skip, run, wait_until  # noqa: E402
+from common import LAB_NETWORKS, Failed, Mail, Registry, Skip, run, wait_until  # noqa: E402
 
 # Raised when the recipe of the root changes in another way than by its packages.
 RECIPE = 1
 PACKAGES = ["systemd", "systemd-sysv", "dbus", "libpam-systemd", "libnss-systemd", "rsyslog",
             "openssh-server", "postfix", "iproute2", "procps", "logrotate"]
 
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SERVER, SERVER6 = "192.0.2.1", "2001:db8:ffff::1"
 GATEWAY, GATEWAY6 = "192.0.2.254", "2001:db8:ffff::fe"
 ATTACKERS = ([f"198.51.100.{i}" for i in range(10, 20)] +
@@ -191,7 +192,7 @@ class Machine(contextlib.AbstractContextManager):
             raise
 
     def __exit__(self, kind, value, traceback):
-        if kind and issubclass(kind, Exception) and self.leader:
+        if kind and issubclass(kind, Failed) and self.leader:
             self.show_logs()
         self._clean()
 
@@ -228,7 +229,10 @@ class Machine(contextlib.AbstractContextManager):
         self.write("/etc/resolv.conf", "# no name server here\n")
         self.write("/etc/postfix/main.cf", POSTFIX)
         self.write("/etc/postfix/everything", EVERYTHING)
-        self.write("/etc/ssh/sshd_config.d/test.conf", SSHD)
+        sshd = SSHD
+        if self._openssh() >= (9, 8):
+            sshd += "PerSourcePenalties no\n"
+        self.write("/etc/ssh/sshd_config.d/test.conf", sshd)
         self.write("/askpass", ASKPASS, 0o755)
         chroot = ("chroot", self.root)
         run(*chroot, "useradd", "-m", "catchall")
@@ -241,6 +245,12 @@ class Machine(contextlib.AbstractContextManager):
             link = os.path.join(self.root, "etc/systemd/system", unit)
             if not os.path.lexists(link):
                 os.symlink("/dev/null", link)
+
+    def _openssh(self):
+        version = run("chroot", self.root, "dpkg-query", "-W", "-f", "${Version}",
+                      "openssh-server").stdout
+        found = re.match(r"(?:\d+:)?(\d+)\.(\d+)", version)
+        return (int(found.group(1)), int(found.group(2)))
 
     def install(self):
         """meson install, as a package would do it, and what its scripts would do."""
@@ -307,7 +317,7 @@ class Machine(contextlib.AbstractContextManager):
 
         self.leader = wait_until("systemd-nspawn's child", child)
         wait_until("a booted system", self._running, 60)
-        print(f"booted in {time.monotonic() - begin:.1f} s")
+        print(f"booted in {time.monotonic() - begin:.1f} s", flush=True)
 
     def _running(self):
         if self.nspawn.poll() is not None:
@@ -321,11 +331,13 @@ class Machine(contextlib.AbstractContextManager):
             return f.read()[-3000:]
 
     def inside(self, *argv, **options):
+        options["env"] = dict(os.environ, PATH=PATH)
         return run("nsenter", "-t", self.leader, "-a", *argv, **options)
 
     def popen(self, *argv, **options):
         return subprocess.Popen(["nsenter", "-t", self.leader, "-a", *argv],
-                                stdin=subprocess.DEVNULL, **options)
+                                stdin=subprocess.DEVNULL,
+                                env=dict(os.environ, PATH=PATH), **options)
 
     def show_logs(self):
         for title, argv in (
@@ -335,6 +347,24 @@ class Machine(contextlib.AbstractContextManager):
             print(f"--- {title}\n{done.stdout}", file=sys.stderr)
 
     # --- what attackers do ---
+
+    def settings(self, **changes):
+        """A configuration for the system with its registry and its Postfix."""
+        settings = {
+            "sources": [{"file": "/var/log/auth.log"}],
+            "detect": {"failures": 5, "window": "10m", "settle": "8s", "max_age": "1h"},
+            "reportable": LAB_NETWORKS,
+            "rdap": self.rdap.settings(),
+            "report": {"from": "Abuse reports <abuse-reports@reporter.example>",
+                       "reply_to": "abuse@reporter.example",
+                       "organisation": "Example Reporter",
+                       "addresses": [PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SERVER, SERVER6]},
+            "mode": "send",
+            "delivery": {"mta": "smtp://127.0.0.1:25", "log": "/var/log/mail.log"},
+        }
+        settings.update(changes)
+        return settings
 
     def guess(self, source, user="root", password="wrong", port=22, expect=None):
         """One connection, one password. Returns whether the login was let in."""
@@ -385,3 +415,43 @@ class Machine(contextlib.AbstractContextManager):
         wait_until(lambda: f"{count} mails ({len(self.mails())} came)",
                    lambda: len(self.mails()) >= count, seconds)
         return self.mails()
+
+
+# --- running scenarios -------------------------------------------------------------------
+
+def run_scenarios(machine, scenarios):
+    """Each is a function of the machine whose name says what is protected; in order, on one
+    system. Prints the closing line and returns the exit status."""
+    passed = failed = 0
+    for function in scenarios:
+        name = function.__name__.replace("_", " ")
+        begin = time.monotonic()
+        try:
+            function(machine)
+        except (Failed, OSError) as e:
+            failed += 1
+            print(f"failed: {name}: {e}", flush=True)
+            if failed == 1:
+                machine.show_logs()
+        else:
+            passed += 1
+            print(f"passed: {name} ({time.monotonic() - begin:.1f} s)", flush=True)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+def main(prepare, scenarios):
+    """The whole of a test program: 77 and a reason where the machine does not allow it."""
+    if len(sys.argv) != 2:
+        print(f"usage: {sys.argv[0]} BUILD_DIRECTORY", file=sys.stderr)
+        return 64
+    try:
+        with Machine(sys.argv[1]) as machine:
+            prepare(machine)
+            return run_scenarios(machine, scenarios)
+    except Skip as e:
+        print(f"skipped: {e}\n0 passed, 0 failed, 1 skipped")
+        return 77
+    except Failed as e:
+        print(f"failed: {e}\n0 passed, 1 failed")
+        return 1
