@@ -56,18 +56,21 @@ def the_report(lab, source, recipient, count):
 
 
 def incidents(lab):
-    done = lab.online("incidents")
+    done = lab.online("incidents", "--json")
     check(done.returncode == 0, f"abuse-reporterctl incidents: {done.stdout}{done.stderr}")
-    return done.stdout
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def wait_incident(lab, *words, seconds=15):
-    """A line of `abuse-reporterctl incidents` that holds all the words."""
+def wait_incident(lab, source, state, reason=None, seconds=15):
+    """The incident of that source (None: of any) in that state, for that reason."""
     def probe():
-        return any(all(word in line for word in words)
-                   for line in incidents(lab).splitlines())
-    wait_until(lambda: f"an incident with {words} in\n{incidents(lab)}", probe,
-               seconds * lab.patience)
+        for row in incidents(lab):
+            if source in (None, row["source"]) and row["state"] == state and \
+                    reason in (None, row["reason"]):
+                return row
+        return None
+    return wait_until(lambda: f"{source} {state} {reason} in {incidents(lab)}", probe,
+                      seconds * lab.patience)
 
 
 # --- the main job ------------------------------------------------------------------------
@@ -532,12 +535,10 @@ def hold_waits_for_the_operator(lab):
     wait_incident(lab, "203.0.113.5", "held", "approval")
     wait_incident(lab, "198.51.100.7", "held", "approval")
     lab.no_more_mails(0)
-    for row in incidents(lab).splitlines():
-        number = re.match(r"\s*(\d+)", row)
-        if number:
-            verb = "approve" if "203.0.113.5" in row else "drop"
-            done = lab.online(verb, number.group(1))
-            check(done.returncode == 0, f"{verb}: {done.stdout}{done.stderr}")
+    for row in incidents(lab):
+        verb = "approve" if row["source"] == "203.0.113.5" else "drop"
+        done = lab.online(verb, str(row["id"]))
+        check(done.returncode == 0, f"{verb}: {done.stdout}{done.stderr}")
     lab.wait_mails(1)
     lab.no_more_mails(1)
     the_report(lab, "203.0.113.5", ISP, 6)
@@ -604,7 +605,7 @@ def one_desk_gets_no_more_reports_a_day_than_the_limit(lab):
     lab.wait_mails(3)
     lab.no_more_mails(3)
     check(len(lab.mail.to(ISP)) == 2 and len(lab.mail.to(CLOUD)) == 1, "wrong recipients")
-    wait_incident(lab, "per-contact-cap")
+    wait_incident(lab, None, "waiting", "per-contact-cap")
 
 
 @scenario
@@ -842,10 +843,10 @@ def the_tool_shows_state_and_mail_and_reloads(lab):
     lab.daemon()
     lab.log.failures("203.0.113.5", 6)
     lab.wait_mails(1)
-    wait_incident(lab, "203.0.113.5", "sent")
+    number = str(wait_incident(lab, "203.0.113.5", "sent")["id"])
     done = lab.online("status")
     check(done.returncode == 0 and "LAB" in done.stdout, f"{done.stdout}{done.stderr}")
-    done = lab.online("show", "1")
+    done = lab.online("show", number)
     check(done.returncode == 0 and ISP in done.stdout, f"{done.stdout}{done.stderr}")
     check("Number of events:" in done.stdout, "the mail is not shown")
     check(lab.online("show", "999").returncode != 0, "an unknown incident was shown")

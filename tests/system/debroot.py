@@ -36,7 +36,7 @@ ATTACKERS = ([f"198.51.100.{i}" for i in range(10, 20)] +
              [f"203.0.113.{i}" for i in range(10, 20)])
 ATTACKERS6 = ["2001:db8:0:1::10", "2001:db8:0:1::11"]
 
-POSTFIX = f"""\
+POSTFIX = """\
 compatibility_level = 3.6
 myhostname = server.example
 mydestination = server.example, localhost
