@@ -71,7 +71,7 @@ enum policy_reason {
     REASON_DELIVERY_UNKNOWN, /* "delivery-unknown" */
     REASON_DELIVERY_FAILED,  /* "delivery-failed" */
     REASON_OPERATOR,         /* "operator" */
-    REASON_STATE_LOST,       /* reserved */
+    REASON_STATE_LOST,       /* "state-lost": its record is damaged */
 };
 #define POLICY_REASONS (REASON_STATE_LOST + 1)
 const char *policy_reason_name(enum policy_reason reason); /* "" for REASON_NONE */
@@ -98,7 +98,8 @@ struct policy_decision {
  * verdict is LOOKUP unless something is already certain. The order of questions, first
  * that applies: ignored, own or special-purpose (LOCAL in hold and send, OBSERVE
  * otherwise), a success (HOLD), too old, settle not yet over (WAIT), already reported,
- * contact missing, caps (WAIT), approval (HOLD unless incident->approved), REPORT. A
+ * contact missing (NEVER; WAIT after a look-up that failed for now), caps (WAIT), the mode
+ * observe, approval (HOLD unless incident->approved), REPORT. A
  * success is not overruled by `approved` of an earlier moment: approving is what answers
  * it, so an approved incident passes. */
 struct policy_decision policy_decide(const struct policy_params *params,
