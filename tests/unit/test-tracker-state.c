@@ -45,6 +45,27 @@ START_TEST(a_save_that_fails_can_be_repeated)
 }
 END_TEST
 
+START_TEST(a_closed_burst_stays_closed_over_a_restart)
+{
+    for (int i = 0; i < 3; i++)
+        failure(t, ONE, i * S);
+    failure(t, ONE, 30 * S);
+    save(t, w);
+    tracker_free(t);
+    t = restart(&three_in_ten, w);
+    failure(t, ONE, 22 * S - 1);
+    ck_assert_uint_eq(tracker_counters(t)->late, 1);
+    success(t, ONE, 22 * S - 1);
+    ck_assert_uint_eq(w->n_success, 1);
+    success(t, ONE, 29 * S);
+    failure(t, ONE, 31 * S);
+    failure(t, ONE, 32 * S);
+    tracker_finish(t);
+    expect(1, 30 * S, 32 * S, 3);
+    ck_assert(!w->bursts[1].held); /* its success came before its first attempt */
+}
+END_TEST
+
 /* Damage ---------------------------------------------------------------------------- */
 
 START_TEST(a_damaged_state_is_refused)
@@ -364,6 +385,7 @@ int main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, an_eviction_is_saved_too);
     tcase_add_test(tc, a_save_that_fails_can_be_repeated);
+    tcase_add_test(tc, a_closed_burst_stays_closed_over_a_restart);
     tcase_add_test(tc, a_damaged_state_is_refused);
     tcase_add_test(tc, an_open_burst_needs_its_own_incident);
     tcase_add_loop_test(tc, bursts_are_as_defined_in_a_finished_log_and_live, 0, 200);

@@ -4,15 +4,6 @@
 
 #include "tracker-world.h"
 
-static void expect(unsigned i, int64_t first, int64_t last, uint64_t count)
-{
-    ck_assert_uint_lt(i, w->n_bursts);
-    ck_assert(!w->bursts[i].open);
-    ck_assert_int_eq(w->bursts[i].first, first);
-    ck_assert_int_eq(w->bursts[i].last, last);
-    ck_assert_uint_eq(w->bursts[i].count, count);
-}
-
 START_TEST(a_burst_opens_when_enough_attempts_lie_in_the_window)
 {
     failure(t, ONE, 0);

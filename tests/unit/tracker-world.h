@@ -255,4 +255,13 @@ static void teardown(void)
     world_done(w);
 }
 
+static inline void expect(unsigned i, int64_t first, int64_t last, uint64_t count)
+{
+    ck_assert_uint_lt(i, w->n_bursts);
+    ck_assert(!w->bursts[i].open);
+    ck_assert_int_eq(w->bursts[i].first, first);
+    ck_assert_int_eq(w->bursts[i].last, last);
+    ck_assert_uint_eq(w->bursts[i].count, count);
+}
+
 #endif
