@@ -591,6 +591,49 @@ START_TEST(every_key_is_in_the_shipped_file)
 }
 END_TEST
 
+START_TEST(every_key_is_in_the_manual)
+{
+    size_t n;
+    char *text = read_file("man/abuse-reporterd.yaml.5", &n);
+
+    for (size_t i = 0; config_key(i); i++) {
+        const char *key = config_key(i), *leaf = strrchr(key, '.');
+        char item[80], section[80];
+
+        snprintf(item, sizeof(item), "\n.It Ic %s\n", leaf ? leaf + 1 : key);
+        snprintf(section, sizeof(section), "\n.It Ic %.*s\n", (int)strcspn(key, "."),
+                 key);
+        ck_assert_msg(strstr(text, item) != NULL, "%s is not documented", key);
+        ck_assert_msg(strstr(text, section) != NULL, "%s is not documented", key);
+    }
+    free(text);
+}
+END_TEST
+
+START_TEST(the_example_of_the_manual_is_good_and_shows_every_section)
+{
+    size_t n;
+    char *text = read_file("man/abuse-reporterd.yaml.5", &n);
+    char *begin = strstr(text, ".Bd -literal -offset indent\n"), *end;
+    struct config *c;
+
+    ck_assert_ptr_nonnull(begin);
+    ck_assert_ptr_nonnull(strstr(text, ".\\\" example begins\n.Bd"));
+    begin = strchr(begin, '\n') + 1;
+    end = strstr(begin, ".Ed\n.\\\" example ends\n");
+    ck_assert_ptr_nonnull(end);
+    *end = '\0';
+    c = read_good_in(" /var/log/auth.log ", begin);
+    ck_assert_int_eq(c->policy.mode, MODE_SEND);
+    for (size_t i = 0; config_key(i); i++)
+        if (strncmp(config_key(i), "sources.", 8) != 0)
+            ck_assert_msg(names_key(begin - 1, config_key(i), ":"), "%s is not shown",
+                          config_key(i));
+    config_free(c);
+    free(text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("config");
@@ -618,6 +661,8 @@ int main(void)
     tcase_add_test(tc, the_shipped_file_is_good_with_and_without_auth_log);
     tcase_add_test(tc, what_the_shipped_file_shows_is_good_when_uncommented);
     tcase_add_test(tc, every_key_is_in_the_shipped_file);
+    tcase_add_test(tc, every_key_is_in_the_manual);
+    tcase_add_test(tc, the_example_of_the_manual_is_good_and_shows_every_section);
     suite_add_tcase(suite, tc);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
