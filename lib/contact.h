@@ -44,7 +44,9 @@ int contact_result_copy(const struct contact_result *from, struct contact_result
 
 /* Chooses by facts that registries publish: entities with the role abuse first (scored by
  * role, local part, type=abuse, depth, validation, pref), then addresses in remarks on
- * lines that speak of abuse or spam. lab: only reserved domains (RFC 2606) may be chosen
+ * lines that speak of abuse or spam. rejected[] gets every address of these that must not
+ * be mailed, and those of lower rank than the chosen one; technical and administrative
+ * contacts are no candidates and are not listed. lab: only reserved domains (RFC 2606) may be chosen
  * and they are no placeholders; any_domain: reserved and real ones alike (a saved answer
  * that is only judged). Fills *ret except server; 0 or -ENOMEM. */
 struct contact_rules {
@@ -53,6 +55,12 @@ struct contact_rules {
 };
 int contact_choose(const struct rdap_network *net, const struct addr *query,
                    const struct contact_rules *rules, struct contact_result *ret);
+
+/* rdap_parse() and contact_choose() in one: an answer that cannot be used gives
+ * lookup-failed with what is wrong (temporary unless it is about another network), an error
+ * body with code 404 gives none-published. 0 or -ENOMEM. */
+int contact_judge(const char *body, size_t n, const struct addr *query,
+                  const struct contact_rules *rules, struct contact_result *ret);
 
 /* A result without an answer: outcome with a detail text (copied). 0 or -ENOMEM. */
 int contact_result_make(enum contact_outcome outcome, const char *detail, bool temporary,
