@@ -1,0 +1,121 @@
+/* What the lines of each service look like: templates with typed holes, and the table of
+ * the ones that are built in. */
+#ifndef RULES_H
+#define RULES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "addr.h"
+#include "attempts.h"
+#include "text.h"
+
+/* Positive outcomes. */
+enum {
+    RULE_E_TEMPLATE = 1, /* rule_compile(), rules_add(): the template is wrong */
+    RULE_E_NONE,         /* rules_match(): no rule knows the message */
+    RULE_E_TRUNCATED,    /* as long as the program's limit: the end may be missing */
+    RULE_E_AMBIGUOUS,    /* the text allows two readings */
+};
+
+/* Promises about a program that a template alone cannot make. */
+enum rule_flags {
+    /* The program never writes a ':' in {user}, so the first ": " ends what it wrote
+     * itself. Needed where a template has both {user} and {rest}. */
+    RULE_NO_COLON_IN_USER = 1 << 0,
+    /* "error: " or "fatal: " may stand before the message (OpenSSH log.c). */
+    RULE_LEVEL_PREFIX = 1 << 1,
+};
+
+/* One template.
+ *
+ *     Failed password for invalid user {user} from {addr} port {port} ssh2
+ *
+ * is matched against the whole message. Literal text stands for itself, "{{" and "}}" for
+ * single braces. The holes:
+ *
+ *     {addr}  an IPv4 or IPv6 address in the form that inet_ntop(3) writes; exactly one
+ *     {port}  1 to 65535 without leading zeros; at most one
+ *     {num}   digits
+ *     {word}  anything without blanks, at least one byte
+ *     {user}  the name that was tried: free text, may be empty; at most one
+ *     {rest}  free text that is not looked at; at most one
+ *
+ * Free text may hold anything that a stranger typed, so a template has one free hole at
+ * most; what stands before it is matched from the left end, what follows from the right.
+ * The one exception is a {rest} at the end, after ": ", beside a {user}: then the message
+ * is cut at its first ": " before that (the end of an address such as "2001:db8::" is
+ * none). No hole takes control bytes. */
+struct rule;
+
+struct rule_error {
+    size_t position;  /* of the byte, from 0 */
+    const char *what; /* static text, a clause without a full stop */
+};
+
+/* Returns 0, -ENOMEM, or RULE_E_TEMPLATE with *ret_error filled. rule_free() takes NULL
+ * and returns NULL. */
+int rule_compile(const char *text, size_t n, unsigned flags, struct rule **ret,
+                 struct rule_error *ret_error);
+struct rule *rule_free(struct rule *rule);
+
+struct rule_match {
+    struct addr source;
+    uint16_t port;     /* 0 where the template has none */
+    struct slice user; /* inside the message; p is NULL where the template has none */
+};
+
+/* Returns 0, RULE_E_NONE, or RULE_E_AMBIGUOUS when the message fits but breaks the
+ * promise of RULE_NO_COLON_IN_USER. *ret is filled on 0 only. */
+int rule_match(const struct rule *rule, struct slice message, struct rule_match *ret);
+
+/* The byte that every message of the rule begins with; -1 when that can be any. */
+int rule_first_byte(const struct rule *rule);
+
+/* A row of the table. Everything is borrowed for as long as the rules live. */
+struct rule_row {
+    const char *template;
+    enum attempt_outcome outcome;
+    const char *since, *until; /* release; NULL for "still" */
+    const char *file;          /* where the program writes it */
+};
+
+/* Rows that share the programs that write them. */
+struct rule_service {
+    const char *name;            /* "sshd" */
+    const char *const *programs; /* NULL at the end; matched exactly */
+    unsigned flags;
+    size_t limit; /* messages of this length or more are cut by the program; 0: none */
+    const struct rule_row *rows;
+    size_t n_rows;
+};
+
+/* A set of compiled services; the first row that fits wins, and rows that fit but tell of
+ * another source, port or outcome make the message ambiguous. */
+struct rules;
+
+/* Returns 0 or -ENOMEM; the set is empty. */
+int rules_new(struct rules **ret);
+struct rules *rules_free(struct rules *rules);
+
+/* Adds a service. Returns 0, -ENOMEM, or RULE_E_TEMPLATE with the row that is wrong in
+ * *ret_row and the place in *ret_error; the set is unchanged then. */
+int rules_add(struct rules *rules, const struct rule_service *service, size_t *ret_row,
+              struct rule_error *ret_error);
+
+/* What is built in, to be given to rules_add(). */
+extern const struct rule_service rules_builtin[];
+extern const size_t rules_n_builtin;
+
+struct rules_result {
+    struct rule_match match;
+    enum attempt_outcome outcome;
+    const char *service;
+};
+
+/* Returns 0 and fills *ret, or RULE_E_NONE, RULE_E_TRUNCATED, RULE_E_AMBIGUOUS. */
+int rules_match(const struct rules *rules, struct slice program, struct slice message,
+                struct rules_result *ret);
+
+#endif

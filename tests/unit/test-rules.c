@@ -1,0 +1,349 @@
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rules.h"
+
+static struct rule *compile(const char *template, unsigned flags)
+{
+    struct rule_error error = {0};
+    struct rule *rule = NULL;
+    int r = rule_compile(template, strlen(template), flags, &rule, &error);
+
+    ck_assert_msg(r == 0, "\"%s\" at %zu: %s", template, error.position, error.what);
+    return rule;
+}
+
+/* "SOURCE PORT [USER]" of what a template makes of a message, "none" or "ambiguous". */
+static const char *reading(const char *template, unsigned flags, const char *message)
+{
+    static char text[1024];
+    char addr[ADDR_TEXT_MAX];
+    struct rule *rule = compile(template, flags);
+    struct rule_match match;
+    int r = rule_match(rule, (struct slice){message, strlen(message)}, &match);
+
+    rule_free(rule);
+    if (r != 0)
+        return r == RULE_E_AMBIGUOUS ? "ambiguous" : "none";
+    snprintf(text, sizeof(text), "%s %u%s%.*s%s", addr_format(&match.source, addr),
+             match.port, match.user.p ? " [" : "", (int)match.user.n,
+             match.user.p ? match.user.p : "", match.user.p ? "]" : "");
+    return text;
+}
+
+static void expect(const char *template, const char *message, const char *want)
+{
+    ck_assert_str_eq(reading(template, 0, message), want);
+}
+
+static void expect_error(const char *template, unsigned flags, size_t position,
+                         const char *what)
+{
+    struct rule_error error = {0};
+    struct rule *rule = NULL;
+
+    ck_assert_msg(rule_compile(template, strlen(template), flags, &rule, &error) ==
+                      RULE_E_TEMPLATE,
+                  "taken: %s", template);
+    ck_assert_ptr_null(rule);
+    ck_assert_msg(error.position == position, "\"%s\": at %zu, not %zu", template,
+                  error.position, position);
+    ck_assert_msg(strstr(error.what, what) != NULL, "\"%s\": %s", template, error.what);
+}
+
+START_TEST(a_template_is_matched_against_the_whole_message)
+{
+    static const char t[] = "login of {user} from {addr} port {port} failed";
+
+    expect(t, "login of bob from 192.0.2.1 port 22 failed", "192.0.2.1 22 [bob]");
+    expect(t, "login of bob from 192.0.2.1 port 22 failed ", "none");
+    expect(t, " login of bob from 192.0.2.1 port 22 failed", "none");
+    expect(t, "login of bob from 192.0.2.1 port 22 failed again", "none");
+    expect(t, "login of bob from 192.0.2.1 port 22", "none");
+    expect(t, "login of ", "none");
+    expect(t, "login", "none");
+    expect(t, "", "none");
+    expect("{addr}", "192.0.2.1", "192.0.2.1 0");
+    expect("{addr}", "192.0.2.1 ", "none");
+    expect("{addr}", "", "none");
+}
+END_TEST
+
+START_TEST(what_follows_free_text_is_found_from_the_right)
+{
+    static const char t[] = "{user} from {addr} port {port}";
+
+    expect(t, "a from 192.0.2.1 port 1 from 192.0.2.2 port 2",
+           "192.0.2.2 2 [a from 192.0.2.1 port 1]");
+    expect(t, " from 192.0.2.2 port 2", "192.0.2.2 2 []");
+    expect(t, "from 192.0.2.2 port 2", "none");
+    expect(t, "a from 192.0.2.1 port 1 from 192.0.2.2 port x", "none");
+    expect("[{addr}]:{port} {rest}", "[2001:db8::1]:22 x [192.0.2.1]:5 y",
+           "2001:db8::1 22");
+    expect("{rest} <{addr}>", "<192.0.2.1> <192.0.2.2>", "192.0.2.2 0");
+    expect("a{user}b {addr}", "ab 192.0.2.1", "192.0.2.1 0 []");
+    expect("ab{user}b {addr}", "ab 192.0.2.1", "none"); /* one b cannot be both */
+}
+END_TEST
+
+START_TEST(typed_holes_hold_what_they_say)
+{
+    expect("{word} {addr}", "x-y:z 192.0.2.1", "192.0.2.1 0");
+    expect("{word} {addr}", " 192.0.2.1", "none");
+    expect("{word} {addr}", "x y 192.0.2.1", "none");
+    expect("{num} {addr}", "0042 192.0.2.1", "192.0.2.1 0");
+    expect("{num} {addr}", "-1 192.0.2.1", "none");
+    expect("{num} {addr}", "x 192.0.2.1", "none");
+    expect("{num}: {addr} a", "7: 192.0.2.1 a", "192.0.2.1 0");
+    expect("port {port} {addr}", "port 65535 192.0.2.1", "192.0.2.1 65535");
+    expect("port {port} {addr}", "port 65536 192.0.2.1", "none");
+    expect("port {port} {addr}", "port 0 192.0.2.1", "none");
+    expect("port {port} {addr}", "port 022 192.0.2.1", "none");
+    expect("{addr} x", "::FFFF:1.2.3.4 x", "none");
+    expect("{addr} x", "::ffff:1.2.3.4 x", "1.2.3.4 0");
+    expect("{addr} x", "2001:db8::5 x", "2001:db8::5 0");
+    expect("{addr} x", "2001:db8:0::5 x", "none");
+    expect("{addr} x", "fe80::1%eth0 x", "none");
+    expect("{addr} x", "host x", "none");
+}
+END_TEST
+
+START_TEST(a_hole_ends_where_its_neighbour_says)
+{
+    expect("from {addr}: {num}: x", "from 192.0.2.1: 11: x", "192.0.2.1 0");
+    expect("from {addr}: {num}: x", "from 2001:db8::1: 11: x", "2001:db8::1 0");
+    expect("from {addr}: {num}: x", "from 2001:db8::: 11: x", "2001:db8:: 0");
+    expect("{user} by {addr}abc!", "u by 192.0.2.1abc!", "192.0.2.1 0 [u]");
+    expect("{user} a: {addr}", "u a: 192.0.2.1", "192.0.2.1 0 [u]");
+    expect("{user} :{addr}", "u :::1", "::1 0 [u]");
+    expect("{user} :{addr}", "u ::::1", "none");
+}
+END_TEST
+
+START_TEST(literal_braces_are_written_twice)
+{
+    expect("{{user}} {addr}", "{user} 192.0.2.1", "192.0.2.1 0");
+    expect("}}{{{addr}", "}{192.0.2.1", "192.0.2.1 0");
+}
+END_TEST
+
+START_TEST(a_foreign_tail_is_cut_at_the_first_colon_and_blank)
+{
+    static const char t[] = "ok {word} for {user} from {addr}: by {rest}";
+    unsigned flags = RULE_NO_COLON_IN_USER;
+
+    ck_assert_str_eq(reading(t, flags, "ok x for bob from 192.0.2.1: by me"),
+                     "192.0.2.1 0 [bob]");
+    ck_assert_str_eq(
+        reading(t, flags, "ok x for bob from 192.0.2.1: by a for b from 192.0.2.2: by c"),
+        "192.0.2.1 0 [bob]");
+    ck_assert_str_eq(reading(t, flags, "ok x for bob from 2001:db8::: by me"), "none");
+    ck_assert_str_eq(reading(t, flags, "ok x for bob from 192.0.2.1: by "),
+                     "192.0.2.1 0 [bob]");
+    ck_assert_str_eq(reading(t, flags, "ok x for bob from 192.0.2.1: for me"), "none");
+    ck_assert_str_eq(reading(t, flags, "ok x for b: b from 192.0.2.1: by me"), "none");
+    ck_assert_str_eq(reading(t, flags, "ok x for b:b from 192.0.2.1: by me"),
+                     "ambiguous");
+    ck_assert_str_eq(
+        reading("ok {user} from {addr} x: {rest}", flags, "ok bob from 2001:db8:: x: y"),
+        "2001:db8:: 0 [bob]");
+    /* Without a name there is nothing to cut for. */
+    ck_assert_str_eq(reading("from {addr}: {rest}", 0, "from 192.0.2.1: a: b"),
+                     "192.0.2.1 0");
+}
+END_TEST
+
+START_TEST(no_hole_takes_control_bytes)
+{
+    expect("{user} from {addr}", "a\nb from 192.0.2.1", "none");
+    expect("{rest} from {addr}", "a\x7f from 192.0.2.1", "none");
+    expect("{word} from {addr}", "a\tb from 192.0.2.1", "none");
+    expect("{user} from {addr}", "\xc3\xbc\xff from 192.0.2.1",
+           "192.0.2.1 0 [\xc3\xbc\xff]");
+    ck_assert_str_eq(reading("{user} from {addr}: {rest}", RULE_NO_COLON_IN_USER,
+                             "a from 192.0.2.1: \x1b[2J"),
+                     "none");
+}
+END_TEST
+
+START_TEST(errors_in_templates_are_explained_with_their_place)
+{
+    expect_error("", 0, 0, "empty");
+    expect_error("from {addr", 0, 5, "never closed");
+    expect_error("from {ip}", 0, 5, "no such hole");
+    expect_error("from {}", 0, 5, "no such hole");
+    expect_error("from {ADDR}", 0, 5, "no such hole");
+    expect_error("from } {addr}", 0, 5, "lone brace");
+    expect_error("a\tb {addr}", 0, 1, "control byte");
+    expect_error("no hole", 0, 7, "no {addr}");
+    expect_error("{user} x", 0, 8, "no {addr}");
+    expect_error("{addr} x {addr}", 0, 9, "second {addr}");
+    expect_error("{port} x {port} {addr}", 0, 9, "second {port}");
+    expect_error("{user} x {user} {addr}", 0, 9, "second {user}");
+    expect_error("{rest} x {rest} {addr}", 0, 9, "second {rest}");
+    expect_error("{user}{addr}", 0, 6, "between");
+    expect_error("{rest} by {user} {addr}", 0, 10, "second hole of free text");
+    expect_error("{user} {addr}: {rest}", 0, 15, "colon in the name");
+    expect_error("{user} {addr} {rest}", RULE_NO_COLON_IN_USER, 14, "follow \": \"");
+    expect_error("a: {user} {addr}: {rest}", RULE_NO_COLON_IN_USER, 16, "first");
+    expect_error("{word}-{addr} x", 0, 6, "where the hole ends");
+    expect_error("{addr}: {num}5{word}", 0, 13, "where the hole ends");
+    expect_error("{addr}:{num} x", 0, 6, "where the hole ends");
+    expect_error("{user} 1{num}0{addr}", 0, 13, "where the hole ends");
+}
+END_TEST
+
+START_TEST(templates_have_a_largest_size)
+{
+    char text[600] = "{addr}";
+    struct rule_error error;
+    struct rule *rule = NULL;
+
+    memset(text + 6, 'x', sizeof(text) - 6);
+    ck_assert_int_eq(rule_compile(text, 400, 0, &rule, &error), 0);
+    rule = rule_free(rule);
+    ck_assert_int_eq(rule_compile(text, 401, 0, &rule, &error), RULE_E_TEMPLATE);
+    for (size_t i = 0; i + 6 <= 396; i += 6)
+        memcpy(text + i, "{num} ", 6);
+    memcpy(text + 390, "{addr}", 6);
+    ck_assert_int_eq(rule_compile(text, 396, 0, &rule, &error), RULE_E_TEMPLATE);
+    ck_assert_str_eq(error.what, "too many parts");
+    ck_assert_uint_eq(error.position, 96);
+    ck_assert_ptr_null(rule_free(NULL));
+}
+END_TEST
+
+/* A service of two rows, for the set. */
+static const char *const programs[] = {"foo", "foo-session", NULL};
+
+static int match_set(const struct rule_row *rows, size_t n, const char *program,
+                     const char *message, struct rules_result *ret)
+{
+    const struct rule_service service = {
+        .name = "foo", .programs = programs, .limit = 60, .rows = rows, .n_rows = n};
+    struct rules *rules = NULL;
+    struct rule_error error;
+    size_t row;
+    int r;
+
+    ck_assert_int_eq(rules_new(&rules), 0);
+    ck_assert_int_eq(rules_add(rules, &service, &row, &error), 0);
+    r = rules_match(rules, (struct slice){program, strlen(program)},
+                    (struct slice){message, strlen(message)}, ret);
+    rules_free(rules);
+    return r;
+}
+
+START_TEST(rows_that_disagree_make_a_message_ambiguous)
+{
+    static const struct rule_row rows[] = {
+        {.template = "a {user} from {addr}", .outcome = ATTEMPT_FAILURE},
+        {.template = "a new {user} from {addr}", .outcome = ATTEMPT_FAILURE},
+        {.template = "a b from {addr} {rest}", .outcome = ATTEMPT_FAILURE},
+        {.template = "a good {user} from {addr}", .outcome = ATTEMPT_SUCCESS},
+    };
+    struct rules_result result = {.service = "untouched"};
+
+    ck_assert_int_eq(match_set(rows, 4, "foo", "a new x from 192.0.2.1", &result), 0);
+    ck_assert(slice_equal_str(result.match.user, "new x")); /* the first row's */
+    result.service = "untouched";
+    ck_assert_int_eq(
+        match_set(rows, 4, "foo", "a b from 192.0.2.1 from 192.0.2.2", &result),
+        RULE_E_AMBIGUOUS);
+    ck_assert_int_eq(match_set(rows, 4, "foo", "a good x from 192.0.2.1", &result),
+                     RULE_E_AMBIGUOUS);
+    ck_assert_str_eq(result.service, "untouched");
+}
+END_TEST
+
+START_TEST(programs_and_lengths_are_exact)
+{
+    static const struct rule_row rows[] = {
+        {.template = "{user} from {addr}", .outcome = ATTEMPT_SUCCESS}};
+    char text[100] = "";
+    struct rules_result result;
+
+    ck_assert_int_eq(match_set(rows, 1, "foo", "x from 192.0.2.1", &result), 0);
+    ck_assert_str_eq(result.service, "foo");
+    ck_assert_int_eq(result.outcome, ATTEMPT_SUCCESS);
+    ck_assert_int_eq(match_set(rows, 1, "foo-session", "x from 192.0.2.1", &result), 0);
+    ck_assert_int_eq(match_set(rows, 1, "fo", "x from 192.0.2.1", &result), RULE_E_NONE);
+    ck_assert_int_eq(match_set(rows, 1, "foo2", "x from 192.0.2.1", &result),
+                     RULE_E_NONE);
+    ck_assert_int_eq(match_set(rows, 1, "", "x from 192.0.2.1", &result), RULE_E_NONE);
+    ck_assert_int_eq(match_set(rows, 1, "foo", "", &result), RULE_E_NONE);
+    snprintf(text, sizeof(text), "%44s from 192.0.2.1", "x"); /* 59 bytes */
+    ck_assert_int_eq(match_set(rows, 1, "foo", text, &result), 0);
+    snprintf(text, sizeof(text), "%45s from 192.0.2.1", "x");
+    ck_assert_int_eq(match_set(rows, 1, "foo", text, &result), RULE_E_TRUNCATED);
+}
+END_TEST
+
+START_TEST(a_service_with_a_wrong_row_is_not_added)
+{
+    static const struct rule_row rows[] = {{.template = "x {addr}"}, {.template = "x"}};
+    const struct rule_service service = {
+        .name = "foo", .programs = programs, .rows = rows, .n_rows = 2};
+    struct rules_result result;
+    struct rules *rules = NULL;
+    struct rule_error error;
+    size_t row = 9;
+
+    ck_assert_int_eq(rules_new(&rules), 0);
+    ck_assert_int_eq(rules_add(rules, &service, &row, &error), RULE_E_TEMPLATE);
+    ck_assert_uint_eq(row, 1);
+    ck_assert_uint_eq(error.position, 1);
+    ck_assert_int_eq(rules_match(rules, SLICE("foo"), SLICE("x 192.0.2.1"), &result),
+                     RULE_E_NONE);
+    rules_free(rules);
+}
+END_TEST
+
+START_TEST(the_built_in_table_compiles_and_names_its_sources)
+{
+    struct rules *rules = NULL;
+    struct rule_error error;
+    size_t row;
+
+    ck_assert_int_eq(rules_new(&rules), 0);
+    for (size_t i = 0; i < rules_n_builtin; i++) {
+        const struct rule_service *s = &rules_builtin[i];
+        int r = rules_add(rules, s, &row, &error);
+
+        ck_assert_msg(r == 0, "%s, row %zu, at %zu: %s", s->name, row, error.position,
+                      error.what);
+        for (size_t k = 0; k < s->n_rows; k++)
+            ck_assert_msg(s->rows[k].since && s->rows[k].file, "%s", s->rows[k].template);
+    }
+    rules_free(rules);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("rules");
+    TCase *tc = tcase_create("rules");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_test(tc, a_template_is_matched_against_the_whole_message);
+    tcase_add_test(tc, what_follows_free_text_is_found_from_the_right);
+    tcase_add_test(tc, typed_holes_hold_what_they_say);
+    tcase_add_test(tc, a_hole_ends_where_its_neighbour_says);
+    tcase_add_test(tc, literal_braces_are_written_twice);
+    tcase_add_test(tc, a_foreign_tail_is_cut_at_the_first_colon_and_blank);
+    tcase_add_test(tc, no_hole_takes_control_bytes);
+    tcase_add_test(tc, errors_in_templates_are_explained_with_their_place);
+    tcase_add_test(tc, templates_have_a_largest_size);
+    tcase_add_test(tc, rows_that_disagree_make_a_message_ambiguous);
+    tcase_add_test(tc, programs_and_lengths_are_exact);
+    tcase_add_test(tc, a_service_with_a_wrong_row_is_not_added);
+    tcase_add_test(tc, the_built_in_table_compiles_and_names_its_sources);
+    suite_add_tcase(suite, tc);
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
