@@ -1,5 +1,5 @@
-/* abuse-reporterctl: a table of verbs. Those that need no daemon are done here, the others
- * are asked over the control socket. */
+/* abuse-reporterctl: a table of verbs. Those that need no daemon are done here, the
+ * others are asked over the control socket. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>

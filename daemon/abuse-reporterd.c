@@ -59,7 +59,8 @@ static int parse_options(int argc, char **argv, struct options *o)
         }
     }
     if (optind < argc) {
-        fprintf(stderr, "abuse-reporterd: takes no arguments beside options\n\n%s", usage);
+        fprintf(stderr, "abuse-reporterd: takes no arguments beside options\n\n%s",
+                usage);
         return EX_USAGE;
     }
     return -1;

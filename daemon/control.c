@@ -108,16 +108,16 @@ static int make_answer(struct client *c)
 static void answer(struct client *c)
 {
     c->watch = watch_free(c->watch);
-    if (make_answer(c) < 0 || loop_fd(c->control->loop, c->fd, LOOP_WRITE, on_writable, c,
-                                      &c->watch) < 0)
+    if (make_answer(c) < 0 ||
+        loop_fd(c->control->loop, c->fd, LOOP_WRITE, on_writable, c, &c->watch) < 0)
         client_close(c);
 }
 
 static void on_readable(void *userdata, unsigned what)
 {
     struct client *c = userdata;
-    ssize_t n = recv(c->fd, c->request + c->n, sizeof(c->request) - 1 - c->n,
-                     MSG_DONTWAIT);
+    ssize_t n =
+        recv(c->fd, c->request + c->n, sizeof(c->request) - 1 - c->n, MSG_DONTWAIT);
     char *end;
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR))

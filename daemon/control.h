@@ -1,5 +1,6 @@
-/* The control socket: one text request, one answer, then the connection is closed. Whoever
- * may connect (the socket's mode and group) may ask; who asked is known to the handler. */
+/* The control socket: one text request, one answer, then the connection is closed.
+ * Whoever may connect (the socket's mode and group) may ask; who asked is known to the
+ * handler. */
 #ifndef CONTROL_H
 #define CONTROL_H
 

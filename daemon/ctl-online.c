@@ -22,10 +22,11 @@ static int explain_connect(const char *path, int error)
                 path);
         return EX_NOPERM;
     }
-    fprintf(stderr,
-            "abuse-reporterctl: abuse-reporterd does not run (nobody answers at\n%s: %s);\n"
-            "try `systemctl status abuse-reporterd`\n",
-            path, strerror(error));
+    fprintf(
+        stderr,
+        "abuse-reporterctl: abuse-reporterd does not run (nobody answers at\n%s: %s);\n"
+        "try `systemctl status abuse-reporterd`\n",
+        path, strerror(error));
     return EX_UNAVAILABLE;
 }
 

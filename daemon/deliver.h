@@ -14,14 +14,14 @@ struct loop;
 struct deliverer;
 
 struct deliver_params {
-    const char *mta;  /* "smtp://127.0.0.1:25" */
-    const char *helo; /* domain of the sender, or NULL: the host's name */
+    const char *mta;         /* "smtp://127.0.0.1:25" */
+    const char *helo;        /* domain of the sender, or NULL: the host's name */
     int64_t connect_timeout; /* µs; 0 for 10 s */
     int64_t reply_timeout;   /* µs; 0 for 600 s (RFC 5321 4.5.3.2.6) */
 };
 
 struct deliver_job {
-    int64_t id; /* the caller's */
+    int64_t id;                     /* the caller's */
     const char *sender, *recipient; /* bare; checked again: -EINVAL */
     const char *bytes;              /* CRLF; copied */
     size_t n;

@@ -83,8 +83,8 @@ static int count_reports(const struct desk *d, const struct policy_rate *rate,
 {
     bool observed = d->policy.mode == MODE_OBSERVE;
     int64_t oldest = MOMENT_NONE;
-    int r = store_report_count(d->store, contact, now - rate->per, observed, ret_n,
-                               &oldest);
+    int r =
+        store_report_count(d->store, contact, now - rate->per, observed, ret_n, &oldest);
 
     *ret_room = oldest == MOMENT_NONE ? now : oldest + rate->per;
     return r;
@@ -94,8 +94,7 @@ static int gather(const struct desk *d, const struct incident *inc,
                   const struct contact_result *contact, int64_t now,
                   struct policy_facts *ret)
 {
-    struct policy_facts f = {
-        .now = now, .contact = contact, .last_report = MOMENT_NONE};
+    struct policy_facts f = {.now = now, .contact = contact, .last_report = MOMENT_NONE};
     int r;
 
     r = store_report_last(d->store, &inc->source, d->policy.mode == MODE_OBSERVE,
@@ -118,11 +117,13 @@ static int gather(const struct desk *d, const struct incident *inc,
 /* ---- decisions ---- */
 
 void desk_log_fate(enum log_event event, const struct incident *inc,
-                     enum policy_reason reason)
+                   enum policy_reason reason)
 {
     static const char *const word[] = {
-        [EVENT_OBSERVED] = "would be reported", [EVENT_WAITING] = "waits",
-        [EVENT_HELD] = "held for you",          [EVENT_DROPPED] = "not reported",
+        [EVENT_OBSERVED] = "would be reported",
+        [EVENT_WAITING] = "waits",
+        [EVENT_HELD] = "held for you",
+        [EVENT_DROPPED] = "not reported",
     };
     int priority = event == EVENT_HELD ? LOG_WARNING : LOG_NOTICE;
 

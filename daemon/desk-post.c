@@ -1,8 +1,9 @@
 /* The desk's outgoing mail. A message's bytes and envelope are stored before anything is
  * sent; SENDING is durable before MAIL FROM; what the MTA said is durable before the next
  * message. A message that is found SENDING with no dialogue under way may or may not have
- * been taken: the MTA's own log is asked by its Message-ID, and when that cannot tell, the
- * operator is. So nothing is sent twice, and nothing is lost in silence (RFC 1047). */
+ * been taken: the MTA's own log is asked by its Message-ID, and when that cannot tell,
+ * the operator is. So nothing is sent twice, and nothing is lost in silence (RFC 1047).
+ */
 #include "desk-internal.h"
 
 #include <errno.h>
@@ -99,8 +100,8 @@ int post_queue(struct desk *d, struct incident *inc, enum report_kind kind, int6
     int r;
 
     if (kind == REPORT_LOCAL)
-        reason = addr_special(&inc->source.addr, NULL) ? REASON_SPECIAL
-                                                       : REASON_OWN_ADDRESS;
+        reason =
+            addr_special(&inc->source.addr, NULL) ? REASON_SPECIAL : REASON_OWN_ADDRESS;
     r = compose(d, inc, kind, now, &report);
     if (r == -ENOMEM)
         return ledger_abort(d->ledger, r);
@@ -204,7 +205,8 @@ static int hold(struct desk *d, struct message *m, struct incident *inc,
     return r;
 }
 
-/* The whole queue waits: this is nobody's attempt. Said when it begins and when it ends. */
+/* The whole queue waits: this is nobody's attempt. Said when it begins and when it ends.
+ */
 static int mta_down(struct desk *d, struct message *m, struct incident *inc)
 {
     int64_t wait = MTA_RETRY_MIN;

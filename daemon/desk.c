@@ -1,8 +1,8 @@
-/* An incident's way: LOOKUP -> (contact) -> decision -> QUEUED, WAITING, HELD, OBSERVED or
- * DROPPED; WAITING comes back to the decision. Each arrow is one write in the ledger's
- * transaction, made before anything is done about it, so a restart takes every incident up
- * where the store says it stands. Nothing about an incident is remembered here but which
- * look-ups are under way. */
+/* An incident's way: LOOKUP -> (contact) -> decision -> QUEUED, WAITING, HELD, OBSERVED
+ * or DROPPED; WAITING comes back to the decision. Each arrow is one write in the ledger's
+ * transaction, made before anything is done about it, so a restart takes every incident
+ * up where the store says it stands. Nothing about an incident is remembered here but
+ * which look-ups are under way. */
 #include "desk-internal.h"
 
 #include <errno.h>
@@ -74,8 +74,7 @@ static void log_contact(const struct incident *inc, const struct contact_result 
 {
     if (result->outcome == CONTACT_FOUND)
         log_incident(EVENT_CONTACT, LOG_INFO, inc, "abuse contact of %s is %s",
-                     result->network ? result->network : "the network",
-                     result->contact);
+                     result->network ? result->network : "the network", result->contact);
     else
         log_incident(EVENT_CONTACT, LOG_NOTICE, inc, "no abuse contact (%s): %s",
                      contact_outcome_name(result->outcome),

@@ -1,6 +1,7 @@
 /* The abuse desk: what happens to an incident once its burst is over. Asks for the
- * contact, lets the policy decide, composes the mail, hands it to the MTA, and writes each
- * step down before it acts on it. All it needs to go on after a restart is in the store. */
+ * contact, lets the policy decide, composes the mail, hands it to the MTA, and writes
+ * each step down before it acts on it. All it needs to go on after a restart is in the
+ * store. */
 #ifndef DESK_H
 #define DESK_H
 
@@ -43,8 +44,8 @@ int desk_run_once(struct desk *d);
 /* Whether something is left for later: a retry, an approval, a cap. */
 int desk_work_left(struct desk *d, bool *ret);
 
-/* A new configuration: contacts are asked under it from now on. 0 or a negative errno, and
- * the old one stays. */
+/* A new configuration: contacts are asked under it from now on. 0 or a negative errno,
+ * and the old one stays. */
 int desk_reload(struct desk *d, const struct config *config);
 
 /* The state could not be written: forget what is under way, the store knows it. */
@@ -52,7 +53,8 @@ void desk_forget(struct desk *d);
 /* Before the end: nothing new is begun. Returns whether a delivery is still under way. */
 bool desk_stop(struct desk *d);
 
-/* The operator's word on a held incident. 0, STORE_E_…, or -EINVAL when it is not held. */
+/* The operator's word on a held incident. 0, STORE_E_…, or -EINVAL when it is not held.
+ */
 int desk_approve(struct desk *d, int64_t id);
 int desk_drop(struct desk *d, int64_t id);
 

@@ -14,11 +14,11 @@ struct fetcher;
 struct fetch;
 
 struct fetch_params {
-    const char *ca_file;    /* or NULL */
-    const char *proxy;      /* or NULL: none, whatever the environment says */
+    const char *ca_file; /* or NULL */
+    const char *proxy;   /* or NULL: none, whatever the environment says */
     const char *user_agent;
-    int64_t timeout;        /* µs for the whole exchange */
-    size_t max_body;        /* of the decoded body; no compression is asked for */
+    int64_t timeout; /* µs for the whole exchange */
+    size_t max_body; /* of the decoded body; no compression is asked for */
     /* Asked with the address that is about to be connected to; false refuses. Not asked
      * for the proxy's own address. */
     bool (*peer_allowed)(void *userdata, const struct addr *peer);
@@ -30,8 +30,8 @@ enum fetch_outcome {
     FETCH_REFUSED, /* peer_allowed said no */
     FETCH_TOO_BIG,
     FETCH_TIMEOUT,
-    FETCH_TLS,     /* the certificate or the handshake */
-    FETCH_FAILED,  /* name, connection, protocol */
+    FETCH_TLS,    /* the certificate or the handshake */
+    FETCH_FAILED, /* name, connection, protocol */
 };
 
 struct fetch_result {

@@ -1,11 +1,12 @@
-/* A line's effects (a counted attempt, an opened or closed burst) and the cursor behind it
- * are saved in one transaction, see ledger.h. When that fails, the manager throws this
+/* A line's effects (a counted attempt, an opened or closed burst) and the cursor behind
+ * it are saved in one transaction, see ledger.h. When that fails, the manager throws this
  * object away and makes a new one from the store, which reads the same lines again: there
  * is no second way of recovery.
  *
  * A burst is closed by the clock only as far as the sources have been read: the moment
- * that counts is the earliest at which some source was last seen at its end, less a second
- * for a syslog daemon's own delay. So a backlog gives the same bursts as a live log. */
+ * that counts is the earliest at which some source was last seen at its end, less a
+ * second for a syslog daemon's own delay. So a backlog gives the same bursts as a live
+ * log. */
 #include "intake.h"
 
 #include <errno.h>
@@ -31,7 +32,7 @@
 struct source {
     struct intake *intake;
     const struct source_params *params;
-    char *name; /* the cursor's key */
+    char *name;                /* the cursor's key */
     struct attempts *attempts; /* of its own: process ids of two logs are not the same */
     struct tail *tail;
     struct journal *journal;
@@ -123,8 +124,7 @@ static int on_tracker_event(void *userdata, const struct tracker_event *event)
                          moment_format_report(inc->first.usec, first),
                          moment_format_report(inc->last.usec, last));
         break;
-    case TRACKER_SUCCESS:
-        return on_success(i, event->id, event->time);
+    case TRACKER_SUCCESS: return on_success(i, event->id, event->time);
     }
 out:
     if (event->type == TRACKER_CLOSED)
@@ -197,7 +197,8 @@ static void close_due(struct intake *i)
     arm_close_timer(i);
 }
 
-/* The sources look again, so that "caught up" is of this moment; that calls close_due(). */
+/* The sources look again, so that "caught up" is of this moment; that calls close_due().
+ */
 static void on_close_timer(void *userdata, unsigned what)
 {
     struct intake *i = userdata;
@@ -457,9 +458,8 @@ static int source_start(struct intake *i, struct source *s, bool once)
 
         r = journal_new(i->loop, &p, &journal_ops, s, &s->journal);
     } else {
-        struct tail_params p = {.path = s->params->path,
-                                .from_beginning = beginning,
-                                .cursor = cursor};
+        struct tail_params p = {
+            .path = s->params->path, .from_beginning = beginning, .cursor = cursor};
 
         r = tail_new(i->loop, &p, &tail_ops, s, &s->tail);
     }

@@ -22,8 +22,8 @@ struct intake_ops {
 
 struct intake_params {
     const struct config *config; /* must outlive the intake */
-    bool once; /* begin at the beginning where no cursor is stored */
-    const uint8_t *hash_key; /* 16 bytes */
+    bool once;                   /* begin at the beginning where no cursor is stored */
+    const uint8_t *hash_key;     /* 16 bytes */
 };
 
 /* Puts the bursts of the store back and starts the sources at their stored places. 0, a
@@ -49,8 +49,8 @@ struct intake_counters {
 };
 void intake_counters(const struct intake *i, struct intake_counters *ret);
 
-/* The i-th source for `status`: its name ("file:/var/log/auth.log", "journal"), what it is
- * doing in words, and the moment up to which it is read (MOMENT_NONE while behind).
+/* The i-th source for `status`: its name ("file:/var/log/auth.log", "journal"), what it
+ * is doing in words, and the moment up to which it is read (MOMENT_NONE while behind).
  * Returns false past the end. */
 struct intake_source {
     const char *name, *doing;

@@ -1,5 +1,6 @@
-/* One transaction at most once a second: what was read, what was derived from it, and what
- * became of it are committed together, so that a crash leaves either all or nothing. */
+/* One transaction at most once a second: what was read, what was derived from it, and
+ * what became of it are committed together, so that a crash leaves either all or nothing.
+ */
 #ifndef LEDGER_H
 #define LEDGER_H
 
@@ -25,8 +26,8 @@ int ledger_new(struct loop *loop, struct store *store, const struct ledger_ops *
 /* Without a commit; an open transaction is rolled back. NULL in and out. */
 struct ledger *ledger_free(struct ledger *l);
 
-/* Call before writing: opens the transaction if there is none, and sees to a commit within
- * a second. 0 or the failure, which has then gone to ops->failed. */
+/* Call before writing: opens the transaction if there is none, and sees to a commit
+ * within a second. 0 or the failure, which has then gone to ops->failed. */
 int ledger_touch(struct ledger *l);
 /* Commits now, if anything was touched. 0 or the failure, as above. */
 int ledger_commit(struct ledger *l);

@@ -95,9 +95,8 @@ void log_incident(enum log_event event, int priority, const struct incident *inc
         sd_journal_send("PRIORITY=%d", priority, "SYSLOG_FACILITY=" FACILITY_DAEMON,
                         "SYSLOG_IDENTIFIER=%s", log_ident, "MESSAGE=%s", whole,
                         "MESSAGE_ID=%s", message_ids[event], "ABUSE_INCIDENT=%lld",
-                        (long long)inc->id, "ABUSE_SOURCE=%s", source,
-                        "ABUSE_COUNT=%llu", (unsigned long long)inc->count,
-                        "ABUSE_REASON=%s", inc->reason, "ABUSE_CONTACT=%s",
-                        inc->contact ? inc->contact : "", NULL) < 0)
+                        (long long)inc->id, "ABUSE_SOURCE=%s", source, "ABUSE_COUNT=%llu",
+                        (unsigned long long)inc->count, "ABUSE_REASON=%s", inc->reason,
+                        "ABUSE_CONTACT=%s", inc->contact ? inc->contact : "", NULL) < 0)
         write_line(priority, whole);
 }

@@ -12,7 +12,8 @@ struct incident;
 void log_open(const char *ident);
 
 /* One line. Foreign text in the arguments must have passed text_escape(). */
-void log_line(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void log_line(int priority, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #define log_error(...)   log_line(LOG_ERR, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_WARNING, __VA_ARGS__)
@@ -24,7 +25,7 @@ void log_line(int priority, const char *format, ...) __attribute__((format(print
 enum log_event {
     EVENT_OPENED,
     EVENT_CLOSED,
-    EVENT_CONTACT,  /* the abuse contact is known, or why not */
+    EVENT_CONTACT, /* the abuse contact is known, or why not */
     EVENT_OBSERVED,
     EVENT_WAITING,
     EVENT_HELD,

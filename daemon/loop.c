@@ -45,8 +45,8 @@ static void on_event(evutil_socket_t fd, short what, void *userdata)
 {
     struct watch *w = userdata;
 
-    w->fn(w->userdata, ((what & EV_READ) ? LOOP_READ : 0) |
-                           ((what & EV_WRITE) ? LOOP_WRITE : 0));
+    w->fn(w->userdata,
+          ((what & EV_READ) ? LOOP_READ : 0) | ((what & EV_WRITE) ? LOOP_WRITE : 0));
 }
 
 static int watch_new(struct loop *l, int fd, short what, loop_fn fn, void *userdata,
@@ -67,8 +67,8 @@ static int watch_new(struct loop *l, int fd, short what, loop_fn fn, void *userd
     return 0;
 }
 
-static int watch_new_added(struct loop *l, int fd, short what, loop_fn fn,
-                           void *userdata, struct watch **ret)
+static int watch_new_added(struct loop *l, int fd, short what, loop_fn fn, void *userdata,
+                           struct watch **ret)
 {
     struct watch *w;
     int r = watch_new(l, fd, what, fn, userdata, &w);

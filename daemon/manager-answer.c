@@ -24,7 +24,7 @@ struct request {
     bool json;
     char *args[CONTROL_WORDS_MAX]; /* without the verb and the options */
     unsigned n_args;
-    int state;         /* incidents --state, -1 for all */
+    int state;          /* incidents --state, -1 for all */
     struct addr source; /* incidents --source, {0} for all */
 };
 
@@ -200,9 +200,9 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    {"status", answer_status, false},   {"incidents", answer_incidents, false},
-    {"show", answer_show, false},       {"approve", answer_approve, true},
-    {"drop", answer_drop, true},        {"reload", answer_reload, true},
+    {"status", answer_status, false}, {"incidents", answer_incidents, false},
+    {"show", answer_show, false},     {"approve", answer_approve, true},
+    {"drop", answer_drop, true},      {"reload", answer_reload, true},
 };
 
 /* --json, --state STATE, --source ADDRESS; the rest are arguments. */

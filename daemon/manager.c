@@ -66,8 +66,9 @@ static void state_failed(void *userdata, int error)
         desk_forget(m->desk);
     if (error == STORE_E_FULL && !m->once) {
         if (!m->paused)
-            log_line(LOG_CRIT, "no room for the state %s: reading pauses and goes on "
-                               "when there is room; free some space",
+            log_line(LOG_CRIT,
+                     "no room for the state %s: reading pauses and goes on "
+                     "when there is room; free some space",
                      m->config->state);
         m->paused = true;
         /* The intake may be on the call stack: it goes in the next turn. */
@@ -179,7 +180,8 @@ static void on_stop_timer(void *userdata, unsigned what)
     end(m);
 }
 
-/* The intake is saved first; a delivery under way gets some seconds to come to its end. */
+/* The intake is saved first; a delivery under way gets some seconds to come to its end.
+ */
 static void on_terminate(void *userdata, unsigned what)
 {
     struct manager *m = userdata;

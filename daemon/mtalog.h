@@ -10,9 +10,9 @@ enum mtalog_answer {
     MTALOG_UNKNOWN, /* the log cannot be read, or begins later */
 };
 
-/* log is "journal" (mail facility) or the path of a file, whose .1 is read too. since (µs)
- * is when the attempt began, now the present. Blocking; reads at most 256 MiB. queue_id is
- * filled where the log tells it, else "". */
+/* log is "journal" (mail facility) or the path of a file, whose .1 is read too. since
+ * (µs) is when the attempt began, now the present. Blocking; reads at most 256 MiB.
+ * queue_id is filled where the log tells it, else "". */
 enum mtalog_answer mtalog_find(const char *log, const char *message_id, int64_t since,
                                int64_t now, char queue_id[static 64]);
 

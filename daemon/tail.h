@@ -41,7 +41,8 @@ void tail_pause(struct tail *t);
 void tail_resume(struct tail *t);
 
 /* The wall clock (µs) at the start of the last read that ended at the end of the file (or
- * found no file): all lines written before it have been given. MOMENT_NONE while behind. */
+ * found no file): all lines written before it have been given. MOMENT_NONE while behind.
+ */
 int64_t tail_caught_up(const struct tail *t);
 
 struct tail_counters {

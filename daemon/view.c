@@ -32,8 +32,8 @@ static json_t *json_moment(int64_t usec)
 
 static json_t *json_foreign(const char *text)
 {
-    _cleanup_(cleanup_free) char *safe = text ? text_escape(text, strlen(text), SHOWN_MAX)
-                                              : NULL;
+    _cleanup_(cleanup_free) char *safe =
+        text ? text_escape(text, strlen(text), SHOWN_MAX) : NULL;
 
     return safe ? json_string(safe) : json_null();
 }
@@ -178,8 +178,8 @@ static json_t *incident_object(const struct incident *inc)
         "{s:I, s:s, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
         (json_int_t)inc->id, "source", net_format(&inc->source, source), "first",
         moment_format_rfc3339(inc->first, first), "last",
-        moment_format_rfc3339(inc->last, last), "count", (json_int_t)inc->count, "service",
-        inc->service, "state", incident_state_name(inc->state), "reason",
+        moment_format_rfc3339(inc->last, last), "count", (json_int_t)inc->count,
+        "service", inc->service, "state", incident_state_name(inc->state), "reason",
         inc->reason[0] ? json_string(inc->reason) : json_null(), "contact",
         json_foreign(inc->contact), "network", json_foreign(inc->network), "detail",
         json_foreign(inc->detail), "success", json_moment(inc->success), "due",
@@ -188,8 +188,8 @@ static json_t *incident_object(const struct incident *inc)
 
 void view_incident_header(FILE *out)
 {
-    fprintf(out, "%6s  %-19s %7s  %-16s  %s\n", "ID", "LAST EVENT (UTC)", "COUNT", "STATE",
-            "SOURCE");
+    fprintf(out, "%6s  %-19s %7s  %-16s  %s\n", "ID", "LAST EVENT (UTC)", "COUNT",
+            "STATE", "SOURCE");
 }
 
 void view_incident_row(FILE *out, const struct incident *inc, bool json)
@@ -201,8 +201,9 @@ void view_incident_row(FILE *out, const struct incident *inc, bool json)
         return;
     }
     moment_format_report(inc->last.usec, last);
-    fprintf(out, "%6" PRId64 "  %.19s %7" PRIu64 "  %-16s  %s\n", inc->id, last, inc->count,
-            incident_state_name(inc->state), net_format(&inc->source, source));
+    fprintf(out, "%6" PRId64 "  %.19s %7" PRIu64 "  %-16s  %s\n", inc->id, last,
+            inc->count, incident_state_name(inc->state),
+            net_format(&inc->source, source));
     if (inc->reason[0] || inc->contact)
         fprintf(out, "        %s%s%s\n", inc->reason,
                 inc->reason[0] && inc->contact ? ", " : "",
@@ -295,8 +296,9 @@ void view_incident(FILE *out, const struct incident *inc, const struct message *
     show_text(out, inc);
     if (message) {
         show_message(out, message);
-        show_mail(out, message->state == MESSAGE_SENT ? "the mail as it was sent"
-                                                      : "the mail as it will be sent",
+        show_mail(out,
+                  message->state == MESSAGE_SENT ? "the mail as it was sent"
+                                                 : "the mail as it will be sent",
                   message->bytes, message->n);
     } else if (preview) {
         show_mail(out, "the mail as it would be sent now", preview->bytes, preview->n);

@@ -115,17 +115,44 @@ static struct policy_decision wait_until(enum policy_reason reason, int64_t unti
 /* Each of the following asks one group of questions, and returns whether it has the
  * answer. */
 
-static bool by_owner(const struct policy_params *params, const struct policy_facts *facts,
-                     struct policy_decision *ret)
+static bool too_old(const struct policy_params *params, const struct incident *incident,
+                    const struct policy_facts *facts)
 {
-    enum policy_verdict local =
-        params->mode == MODE_OBSERVE ? VERDICT_OBSERVE : VERDICT_LOCAL;
+    return facts->now > after(incident->last.usec, params->max_report_age);
+}
 
+static bool reported(const struct policy_params *params, const struct policy_facts *facts)
+{
+    return facts->last_report != MOMENT_NONE &&
+           facts->now < after(facts->last_report, params->per_source);
+}
+
+/* The local contact is spared old news and repetition like everybody else. */
+static struct policy_decision tell_local(const struct policy_params *params,
+                                         const struct incident *incident,
+                                         const struct policy_facts *facts,
+                                         enum policy_reason reason)
+{
+    if (too_old(params, incident, facts))
+        return verdict(VERDICT_NEVER, REASON_TOO_OLD);
+    if (reported(params, facts))
+        return verdict(VERDICT_NEVER, REASON_REPORTED);
+    return verdict(params->mode == MODE_OBSERVE ? VERDICT_OBSERVE : VERDICT_LOCAL,
+                   reason);
+}
+
+static bool by_owner(const struct policy_params *params, const struct incident *incident,
+                     const struct policy_facts *facts, struct policy_decision *ret)
+{
     switch (facts->owner) {
     case OWNER_STRANGER: return false;
     case OWNER_IGNORED: *ret = verdict(VERDICT_NEVER, REASON_IGNORED); return true;
-    case OWNER_SPECIAL: *ret = verdict(local, REASON_SPECIAL); return true;
-    case OWNER_SELF: *ret = verdict(local, REASON_OWN_ADDRESS); return true;
+    case OWNER_SPECIAL:
+        *ret = tell_local(params, incident, facts, REASON_SPECIAL);
+        return true;
+    case OWNER_SELF:
+        *ret = tell_local(params, incident, facts, REASON_OWN_ADDRESS);
+        return true;
     }
     return false;
 }
@@ -137,12 +164,11 @@ static bool by_time(const struct policy_params *params, const struct incident *i
 
     if (incident->success != MOMENT_NONE && !incident->approved)
         *ret = verdict(VERDICT_HOLD, REASON_SUCCESS);
-    else if (facts->now > after(incident->last.usec, params->max_report_age))
+    else if (too_old(params, incident, facts))
         *ret = verdict(VERDICT_NEVER, REASON_TOO_OLD);
     else if (facts->now < settled)
         *ret = wait_until(REASON_SETTLING, settled);
-    else if (facts->last_report != MOMENT_NONE &&
-             facts->now < after(facts->last_report, params->per_source))
+    else if (reported(params, facts))
         *ret = verdict(VERDICT_NEVER, REASON_REPORTED);
     else
         return false;
@@ -177,8 +203,7 @@ static bool by_contact(const struct policy_params *params,
         break;
     case CONTACT_FORM_ONLY: *ret = verdict(VERDICT_NEVER, REASON_FORM); break;
     case CONTACT_SPECIAL_PURPOSE:
-        *ret = verdict(params->mode == MODE_OBSERVE ? VERDICT_OBSERVE : VERDICT_LOCAL,
-                       REASON_SPECIAL);
+        *ret = tell_local(params, incident, facts, REASON_SPECIAL);
         break;
     case CONTACT_LOOKUP_FAILED:
         *ret = facts->contact->temporary ? ask_later(incident, facts)
@@ -221,7 +246,7 @@ struct policy_decision policy_decide(const struct policy_params *params,
 {
     struct policy_decision d;
 
-    if (by_owner(params, facts, &d) || by_time(params, incident, facts, &d) ||
+    if (by_owner(params, incident, facts, &d) || by_time(params, incident, facts, &d) ||
         by_contact(params, incident, facts, &d) || by_caps(params, facts, &d))
         return d;
     if (params->mode == MODE_OBSERVE)

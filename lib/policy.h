@@ -96,8 +96,8 @@ struct policy_decision {
 
 /* Decides about a closed incident from the facts at facts->now. Without a contact, the
  * verdict is LOOKUP unless something is already certain. The order of questions, first
- * that applies: ignored, own or special-purpose (LOCAL in hold and send, OBSERVE
- * otherwise), a success (HOLD), too old, settle not yet over (WAIT), already reported,
+ * that applies: ignored, own or special-purpose (too old, already told, else LOCAL in hold
+ * and send, OBSERVE otherwise), a success (HOLD), too old, settle not yet over (WAIT), already reported,
  * contact missing (NEVER; WAIT after a look-up that failed for now), caps (WAIT), the mode
  * observe, approval (HOLD unless incident->approved), REPORT. A
  * success is not overruled by `approved` of an earlier moment: approving is what answers

@@ -61,6 +61,12 @@ static const struct row rows[] = {
     {"an own address is observed in observe", .mode = MODE_OBSERVE, .owner = OWNER_SELF,
      .verdict = VERDICT_OBSERVE, .reason = REASON_OWN_ADDRESS},
 
+    {"the local contact is spared old news", .mode = MODE_SEND, .owner = OWNER_SELF,
+     .last = NOW - 2 * D, .verdict = VERDICT_NEVER, .reason = REASON_TOO_OLD},
+    {"the local contact is not told again and again", .mode = MODE_SEND,
+     .owner = OWNER_SPECIAL, .last_report = NOW - H, .verdict = VERDICT_NEVER,
+     .reason = REASON_REPORTED},
+
     {"a success is held", .mode = MODE_SEND, .success = true, .contact = FOUND,
      .verdict = VERDICT_HOLD, .reason = REASON_SUCCESS},
     {"a success is held before anybody is asked", .mode = MODE_SEND, .success = true,
