@@ -83,11 +83,12 @@ static bool json_whole(const json_t *object, const char *key, int64_t max, int64
 
 static int place_append_json(json_t *array, const struct logfile_place *p)
 {
-    json_t *place = json_pack("{s:o, s:o, s:I, s:I, s:o, s:i, s:o, s:i}", "dev",
+    json_t *place = json_pack("{s:o, s:o, s:I, s:I, s:o, s:i, s:o, s:i, s:I}", "dev",
                               hex_json(p->id.dev), "ino", hex_json(p->id.ino), "born",
                               (json_int_t)p->id.born, "offset", (json_int_t)p->offset,
                               "head", hex_json(p->head_hash), "head_n", (int)p->head_n,
-                              "tail", hex_json(p->tail_hash), "tail_n", (int)p->tail_n);
+                              "tail", hex_json(p->tail_hash), "tail_n", (int)p->tail_n,
+                              "seen", (json_int_t)p->seen);
 
     return place && json_array_append_new(array, place) == 0 ? 0 : -ENOMEM;
 }
@@ -114,7 +115,7 @@ int logfile_places_json(const struct logfile_place *places, size_t n, char **ret
 static bool place_from_json(const json_t *json, struct logfile_place *ret)
 {
     struct logfile_place p = {0};
-    int64_t born, offset, head_n, tail_n;
+    int64_t born, offset, head_n, tail_n, seen;
 
     if (!json_hex(json, "dev", &p.id.dev) || !json_hex(json, "ino", &p.id.ino) ||
         !json_whole(json, "born", INT64_MAX, &born) ||
@@ -122,13 +123,14 @@ static bool place_from_json(const json_t *json, struct logfile_place *ret)
         !json_hex(json, "head", &p.head_hash) ||
         !json_whole(json, "head_n", LOGFILE_HEAD, &head_n) ||
         !json_hex(json, "tail", &p.tail_hash) ||
-        !json_whole(json, "tail_n", LOGFILE_TAIL, &tail_n) || head_n > offset ||
-        tail_n > offset)
+        !json_whole(json, "tail_n", LOGFILE_TAIL, &tail_n) ||
+        !json_whole(json, "seen", INT64_MAX, &seen) || head_n > offset || tail_n > offset)
         return false;
     p.id.born = born;
     p.offset = (uint64_t)offset;
     p.head_n = (uint32_t)head_n;
     p.tail_n = (uint32_t)tail_n;
+    p.seen = seen;
     *ret = p;
     return true;
 }

@@ -30,6 +30,8 @@ struct logfile_place {
     uint32_t head_n; /* bytes hashed, at most LOGFILE_HEAD */
     uint64_t tail_hash;
     uint32_t tail_n; /* bytes before offset that were hashed */
+    int64_t seen;    /* wall clock (ns) when the log's name last led to this file: what
+                      * was born later has not been read. 0: not known */
 };
 
 uint64_t logfile_hash(const void *bytes, size_t n);

@@ -281,8 +281,8 @@ END_TEST
 START_TEST(places_survive_the_store)
 {
     struct logfile_place in[2] = {
-        {{UINT64_MAX, UINT64_MAX - 1, 0}, 0, 0, 0, 0, 0},
-        {id, INT64_MAX, UINT64_C(0x8000000000000001), 1024, 3, 256},
+        {{UINT64_MAX, UINT64_MAX - 1, 0}, 0, 0, 0, 0, 0, 0},
+        {id, INT64_MAX, UINT64_C(0x8000000000000001), 1024, 3, 256, 99},
     };
     struct logfile_place out[2];
     size_t n = 0;
@@ -301,6 +301,7 @@ START_TEST(places_survive_the_store)
         ck_assert_uint_eq(out[i].head_n, in[i].head_n);
         ck_assert_uint_eq(out[i].tail_hash, in[i].tail_hash);
         ck_assert_uint_eq(out[i].tail_n, in[i].tail_n);
+        ck_assert_int_eq(out[i].seen, in[i].seen);
     }
     ck_assert_int_eq(logfile_places_from_json(text, out, 1, &n), -EBADMSG);
     free(text);
@@ -318,7 +319,8 @@ START_TEST(damaged_places_are_refused)
         "{\"files\":[{\"dev\":\"1\"}]}",
 #define PLACE(ino, offset, head_n, tail_n)                                     \
     "{\"files\":[{\"dev\":\"1\",\"ino\":" ino ",\"born\":1,\"offset\":" offset \
-    ",\"head\":\"a\",\"head_n\":" head_n ",\"tail\":\"b\",\"tail_n\":" tail_n "}]}"
+    ",\"head\":\"a\",\"head_n\":" head_n ",\"tail\":\"b\",\"tail_n\":" tail_n  \
+    ",\"seen\":1}]}"
         PLACE("2", "9", "9", "9"),
         PLACE("\"g\"", "9", "9", "9"),
         PLACE("\"\"", "9", "9", "9"),
