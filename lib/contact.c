@@ -31,7 +31,7 @@
 #define SCORE_NEAREST     40
 #define SCORE_VALIDATED   40
 #define SCORE_DOUBTED     (-80)
-#define SCORE_NETWORK     40 /* a remark of the network itself */
+#define SCORE_NETWORK     200 /* a remark of the network itself: more than all below */
 
 struct candidate {
     char mail[MAILADDR_MAX + 1];
