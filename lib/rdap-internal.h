@@ -24,7 +24,8 @@ struct url {
  * refused beyond RFC 3986). */
 bool url_split(const char *text, struct url *ret);
 
-/* One e-mail value of a jCard as it stood there, or the form of a contact-uri. */
+/* Who gets what a jCard has: each e-mail value as it stood there, each https contact-uri,
+ * each formatted name. */
 struct jcard_sink {
     /* Each returns 0 or a negative errno, which ends the reading. text lives as long as
      * the JSON does and need not end in NUL. */
@@ -43,8 +44,17 @@ bool json_slice(const json_t *value, struct slice *ret);
 
 /* Parses n bytes unless they are deeper or have more objects and arrays than any RDAP
  * answer needs: jansson's own limits would let 1 MiB of brackets become 80 MiB of memory.
- * NULL with the reason in *ret_why (a constant, or from a static buffer of the caller).
- */
+ * NULL with the reason for people in why. */
 json_t *rdap_load_json(const char *body, size_t n, char why[static 128]);
+
+/* rdap-entity.c: reads a remarks or notices member into net->truncated and, when given,
+ * into lines and *doubted. 0 or -ENOMEM. */
+struct rdap_network;
+int rdap_read_remarks(struct rdap_network *net, const json_t *remarks, char ***lines,
+                      bool *doubted);
+/* Reads the entities of the whole answer, at every depth. 0 or -ENOMEM. */
+int rdap_read_entities(struct rdap_network *net, const json_t *root);
+/* Frees a NULL-terminated list of strings; NULL in and out. */
+char **rdap_lines_free(char **list);
 
 #endif
