@@ -12,32 +12,33 @@
 
 #define BSD_TIME_LEN 15 /* "Nov 22 21:36:13" */
 
-static const uint64_t ones = UINT64_C(0x0101010101010101);
-static const uint64_t highs = UINT64_C(0x8080808080808080);
-
 /* NUL and the other control bytes, TAB apart: programs indent with it. */
 static bool is_control(unsigned char c)
 {
     return (c < 0x20 && c != '\t') || c == 0x7f;
 }
 
-/* Eight bytes at a time, since this is the one test that reads all of every line. The
- * word test says "perhaps" for a TAB too; then the bytes are asked. */
+#define BLOCK 32
+
+/* In blocks, without a branch inside, so that the compiler can take many bytes at once:
+ * this is the one test that reads all of every line. A block that has a TAB is looked at
+ * again, byte by byte. */
 static bool has_control(const char *p, size_t n)
 {
-    while (n >= 8) {
-        uint64_t w, below, del;
+    while (n >= BLOCK) {
+        unsigned char bad = 0;
 
-        memcpy(&w, p, 8);
-        below = (w - ones * 0x20) & ~w;
-        del = w ^ (ones * 0x7f);
-        del = (del - ones) & ~del;
-        if (((below | del) & highs) != 0)
-            for (int i = 0; i < 8; i++)
+        for (int i = 0; i < BLOCK; i++) {
+            unsigned char c = (unsigned char)p[i];
+
+            bad |= (unsigned char)((c < 0x20) | (c == 0x7f));
+        }
+        if (bad)
+            for (int i = 0; i < BLOCK; i++)
                 if (is_control((unsigned char)p[i]))
                     return true;
-        p += 8;
-        n -= 8;
+        p += BLOCK;
+        n -= BLOCK;
     }
     for (; n > 0; p++, n--)
         if (is_control((unsigned char)*p))

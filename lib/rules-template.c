@@ -327,20 +327,19 @@ static bool parse_port(struct slice s, uint16_t *ret)
 }
 
 /* What programs write comes from inet_ntop(3); text that is an address all the same, but
- * not in that form, was written by somebody else. */
+ * not in that form, was written by somebody else. IPv4 has only one form here. */
 static bool parse_canonical(struct slice s, struct addr *ret)
 {
     static const char mapped[] = "::ffff:";
+    const size_t mapped_n = sizeof(mapped) - 1;
     char buf[ADDR_TEXT_MAX];
     struct addr a;
 
     if (!addr_parse(s.p, s.n, &a))
         return false;
-    if (a.family == 4 && s.n > 7 && memcmp(s.p, mapped, 7) == 0) {
-        s.p += 7;
-        s.n -= 7;
-    }
-    if (!slice_equal_str(s, addr_format(&a, buf)))
+    if (a.family == 4 && slice_starts(s, mapped))
+        s = (struct slice){s.p + mapped_n, s.n - mapped_n};
+    if (memchr(s.p, ':', s.n) && !slice_equal_str(s, addr_format(&a, buf)))
         return false;
     *ret = a;
     return true;
