@@ -1,0 +1,213 @@
+#!/usr/bin/python3
+"""`abuse-reporterctl scan` as a user and a script see it.
+
+    scan.py BUILD_DIRECTORY
+
+The last line is `N passed, N failed`."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import traceback
+
+from common import Failed, check
+
+CASES = []
+TOOL = []
+
+
+def case(function):
+    CASES.append(function)
+    return function
+
+
+def scan(*args, stdin=b"", status=0, text=False):
+    """The objects that are printed, or the text; the exit status must be as given."""
+    env = dict(os.environ, TZ="UTC", LC_ALL="C.UTF-8")
+    done = subprocess.run([*TOOL, "scan", *args], input=stdin, capture_output=True, env=env,
+                          check=False)
+    check(done.returncode == status, f"exit {done.returncode}: {done.stderr}")
+    if text:
+        return done.stdout.decode("utf-8"), done.stderr.decode("utf-8")
+    return [json.loads(line) for line in done.stdout.decode("utf-8").splitlines()]
+
+
+def line(second, addr="203.0.113.5", user="root", day=22, what="Failed password for", n=0):
+    stamp = f"2026-11-{day:02}T21:{second // 60:02}:{second % 60:02}.123456+00:00"
+    return f"{stamp} host sshd[{1000 + n + second}]: {what} {user} from {addr} port 40000 ssh2\n"
+
+
+def write(path, text):
+    with open(path, "wb") as f:
+        f.write(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def burst(addr="203.0.113.5", day=22, n=20):
+    return "".join(line(i, addr, day=day) for i in range(n))
+
+
+def of_kind(found, kind):
+    return [f for f in found if f["event"] == kind]
+
+
+@case
+def an_attempt_is_printed_exactly_so():
+    write("auth.log", "2026-11-22T22:36:13.123456+01:00 h sshd[7]: Failed password for root "
+          "from 203.0.113.5 port 40000 ssh2\n")
+    out, _ = scan("--json", "auth.log", text=True)
+    check(out.splitlines()[0] ==
+          '{"event":"attempt","time":"2026-11-22T21:36:13.123456Z","source":"203.0.113.5",'
+          '"port":40000,"user":"root","service":"sshd","outcome":"failure","count":1,'
+          '"reportable":false,"file":"auth.log","line":1}', out)
+    check(out.splitlines()[1].startswith(
+        '{"event":"summary","lines":1,"attempts":1,"incidents":0'), out)
+
+
+@case
+def bursts_follow_by_first_time_and_the_sums_come_last():
+    text = burst("198.51.100.7", 23) + burst("2001:db8::1", 22) + burst("2001:db8::2", 22)
+    found = scan("--json", write("log", text))
+    bursts = of_kind(found, "incident")
+    check([b["source"] for b in bursts] == ["2001:db8::/64", "198.51.100.7"], bursts)
+    check(list(bursts[0]) == ["event", "source", "first", "last", "count", "reportable"], bursts)
+    check(bursts[0]["count"] == 40 and bursts[0]["first"] == "2026-11-22T21:00:00.123456Z",
+          bursts)
+    check([f["event"] for f in found] == ["attempt"] * 60 + ["incident"] * 2 + ["summary"], "")
+    check(list(found[-1])[:4] == ["event", "lines", "attempts", "incidents"], found[-1])
+    check(found[-1]["attempts"] == 60 and found[-1]["incidents"] == 2, found[-1])
+
+
+@case
+def a_success_is_an_attempt_but_not_in_the_sum():
+    found = scan("--json", "-", stdin=line(1, what="Accepted password for").encode())
+    check(found[0]["outcome"] == "success" and found[0]["file"] == "-", found)
+    check(found[-1]["attempts"] == 0, found)
+
+
+@case
+def the_newest_file_may_come_first():
+    old = write("log.1", burst(day=21) + "".join(line(i, day=22) for i in range(10)))
+    new = write("log", "".join(line(i, day=22) for i in range(10, 20)))
+    empty = write("log.2", "")
+    one, two = scan("--json", old, new), scan("--json", new, empty, old)
+    check(of_kind(one, "incident") == of_kind(two, "incident"), "the bursts differ")
+    check(len(of_kind(one, "incident")) == 2, one)
+    check([a["file"] for a in of_kind(two, "attempt")] == ["log"] * 10 + ["log.1"] * 30,
+          "attempts are not in line order")
+    check(one[-1] == two[-1] and scan("--summary", new, empty, old) == [one[-1]], "sums differ")
+
+
+@case
+def summary_prints_the_last_object_only():
+    write("log", burst())
+    last = scan("--json", "log")[-1]
+    check(scan("--summary", "log") == [last] == scan("--summary", "--json", "log"), last)
+
+
+@case
+def garbage_is_counted_and_skipped():
+    text = (b"\0" * 100000 + b"\n" + b"x" * (1 << 20) + b"\n\n\xff\xfe garbage\n" +
+            line(1).encode().replace(b"\n", b"\r\n") + line(2).encode().rstrip())
+    found = scan("--json", write("log", text))
+    check([a["line"] for a in of_kind(found, "attempt")] == [5, 6], found)
+    check(found[-1]["lines"] == 6 and found[-1]["overlong"] == 1, found[-1])
+
+
+@case
+def foreign_bytes_are_valid_json_and_harmless_in_the_table():
+    users = ["gr\u00fc\u00df", "a\\\"b", "x" * 90]
+    text = "".join(line(i, user=u) for i, u in enumerate(users)).encode()
+    text += line(9, user="?").encode().replace(b"?", b"\xff\xfe")
+    found = of_kind(scan("--json", write("log", text)), "attempt")
+    check([a["user"] for a in found] == users + ["\\xff\\xfe"], found)
+    out, _ = scan("log", text=True)
+    check(out.isascii() and all(len(row) <= 80 for row in out.splitlines()), out)
+
+
+@case
+def the_table_fits_a_terminal():
+    long = "2001:db8:1111:2222:3333:4444:5555:6666"
+    out, _ = scan(write("log", burst(long) + burst("198.51.100.250")), text=True)
+    check(all(len(row) <= 80 for row in out.splitlines()), out)
+    check("2001:db8:1111:2222::/64" in out and "40 failed attempts, 2 bursts" in out, out)
+
+
+@case
+def the_configuration_says_who_is_reportable():
+    conf = ("sources: [{file: /var/log/auth.log}]\nignore: [192.0.2.7]\n"
+            "reportable: [192.0.2.0/24, 203.0.113.0/24]\ndetect: {failures: 3}\n")
+    write("conf.yaml", conf)
+    write("log", line(1) + line(2, "192.0.2.7") + line(3, "198.51.100.1") + line(4) + line(5) +
+          line(6, "1.1.1.1"))
+    plain = of_kind(scan("--json", "log"), "attempt")
+    check([a["reportable"] for a in plain] == [False] * 5 + [True], plain)
+    found = scan("--json", "-c", "conf.yaml", "log")
+    check([a["reportable"] for a in of_kind(found, "attempt")] ==
+          [True, False, False, True, True, True], found)
+    check([b["reportable"] for b in of_kind(found, "incident")] == [True], found)
+
+
+@case
+def a_year_is_found_for_times_without_one():
+    old = "Feb 29 03:04:05 h sshd[7]: Failed password for root from 203.0.113.5 port 4 ssh2\n"
+    write("log", old)
+    found = scan("--json", "--now", "2025-06-01T00:00:00Z", "log")
+    check(found[0]["time"] == "2024-02-29T03:04:05Z", found)
+    os.utime("log", (1600000000, 1600000000))  # 2020-09-13
+    check(scan("--json", "log")[0]["time"] == "2020-02-29T03:04:05Z", "by the file's time")
+
+
+@case
+def wrong_use_says_what_is_right():
+    for args in ([], ["--wrong", "log"], ["--now"], ["--now", "yesterday", "log"], ["-c"]):
+        _, said = scan(*args, status=64, text=True)
+        check("usage: abuse-reporterctl scan" in said, said)
+    out, _ = scan("--help", text=True)
+    check(out.startswith("usage:"), out)
+
+
+@case
+def an_unreadable_file_does_not_stop_the_others():
+    write("log", burst())
+    os.mkdir("directory")
+    out, said = scan("--json", "absent\033[1m", "log", "directory", status=66, text=True)
+    check(out.count('"event":"attempt"') == 20, out)
+    check("No such file" in said and "Is a directory" in said and "\033" not in said, said)
+    _, said = scan("-c", "absent.yaml", "log", status=66, text=True)
+    write("wrong.yaml", "detekt: {}\n")
+    _, said = scan("-c", "wrong.yaml", "log", status=78, text=True)
+    check("wrong.yaml:1:1:" in said, said)
+
+
+@case
+def a_full_disk_is_no_success():
+    write("log", burst())
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([*TOOL, "scan", "log"], stdout=full, stderr=subprocess.PIPE,
+                              check=False)
+    check(done.returncode == 74 and b"No space" in done.stderr, done)
+
+
+def main():
+    build = os.path.abspath(sys.argv[1])
+    failed = 0
+    TOOL.append(os.path.join(build, "daemon", "abuse-reporterctl"))
+    for function in CASES:
+        with tempfile.TemporaryDirectory() as scratch:
+            os.chdir(scratch)
+            try:
+                function()
+                print(f"ok      {function.__name__}")
+            except (Failed, OSError, ValueError, LookupError):
+                failed += 1
+                print(f"FAILED  {function.__name__}")
+                traceback.print_exc()
+            os.chdir("/")
+    print(f"{len(CASES) - failed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
