@@ -9,7 +9,7 @@
 
 #include "siphash.h"
 
-#define MALLOC_OVERHEAD 16 /* what an allocation costs beside its size, about */
+#define MALLOC_OVERHEAD 24 /* what an allocation costs beside its size, holes included */
 
 int64_t moment_after(int64_t a, int64_t b)
 {
