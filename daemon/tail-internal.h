@@ -50,6 +50,7 @@ struct tail {
     bool starting; /* behind, or unable to see: what is found now is backlog */
     bool present, paused, changed;
     int said, said_reading; /* errno of the path, and of a read, that was logged */
+    bool said_rotated;      /* that a rotated file may not be read */
     int64_t caught_up;
     struct tail_counters counters;
     char buf[TAIL_READ_SIZE];

@@ -41,13 +41,13 @@ static void names_done(struct names *names)
         free(names->names[i]);
 }
 
-/* Keeps the newest generations; 0 or -ENOMEM. */
-static int names_insert(struct names *names, const char *base, const char *name)
+/* Keeps the newest; 0 or -ENOMEM. */
+static int names_insert(struct names *names, const char *name)
 {
     size_t at = names->n;
     char *copy;
 
-    while (at > 0 && logfile_age_compare(base, name, names->names[at - 1]) < 0)
+    while (at > 0 && strcmp(name, names->names[at - 1]) > 0)
         at--;
     if (at == GENERATIONS_MAX)
         return 0;
@@ -63,20 +63,17 @@ static int names_insert(struct names *names, const char *base, const char *name)
     return 0;
 }
 
-static int names_list(const char *directory, const char *base, struct names *names)
+static int names_list_dated(struct names *names, const char *directory, const char *base)
 {
     DIR *dir = opendir(directory);
     struct dirent *entry;
     int r = 0;
 
-    if (!dir)
-        return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
-    while (r == 0 && (entry = readdir(dir))) {
-        enum logfile_age age = logfile_age(base, entry->d_name);
-
-        if (age == LOGFILE_AGE_NUMBERED || age == LOGFILE_AGE_DATED)
-            r = names_insert(names, base, entry->d_name);
-    }
+    if (!dir) /* to search a directory is enough for the others */
+        return errno == ENOENT || errno == ENOTDIR || errno == EACCES ? 0 : -errno;
+    while (r == 0 && (entry = readdir(dir)))
+        if (logfile_is_dated(base, entry->d_name))
+            r = names_insert(names, entry->d_name);
     closedir(dir);
     return r;
 }
@@ -102,37 +99,48 @@ static int generations_open(struct generations *g, struct tail *t, const char *p
     return 0;
 }
 
-/* Opens the rotated files beside the log, or beside what its symbolic link leads to. */
+static int generations_open_name(struct generations *g, struct tail *t,
+                                 const char *directory, const char *name)
+{
+    char path[PATH_MAX];
+    int r;
+
+    if ((size_t)snprintf(path, sizeof(path), "%s/%s", directory, name) >= sizeof(path))
+        return -ENAMETOOLONG;
+    r = generations_open(g, t, path);
+    if (r == -EACCES && !t->said_rotated) {
+        t->said_rotated = true;
+        log_warning("%s cannot be read: %s", path, strerror(-r));
+    }
+    return r == -EACCES || r == -ENOENT || r == -ENOTDIR || r == -EINVAL ? 0 : r;
+}
+
+/* Opens the rotated files beside the log, or beside what its symbolic link leads to. The
+ * numbers are tried one by one, upwards as a file goes when it is rotated meanwhile: a
+ * listing of the directory might miss it at its old name and at its new one. */
 static int generations_open_rotated(struct generations *g, struct tail *t)
 {
     char *real _cleanup_(cleanup_free) = realpath(t->path, NULL);
-    char *directory _cleanup_(cleanup_free) = strdup(real ? real : t->path);
+    const char *path = real ? real : t->path, *slash = strrchr(path, '/');
+    const char *base = slash ? slash + 1 : path;
+    char *directory _cleanup_(cleanup_free) =
+        slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
     struct names names _cleanup_(names_done) = {.n = 0};
-    const char *base;
-    char *slash;
     int r;
 
     if (!directory)
         return -ENOMEM;
-    slash = strrchr(directory, '/');
-    base = slash ? slash + 1 : directory;
-    if (slash)
-        *slash = '\0';
-    r = names_list(!slash ? "." : *directory ? directory : "/", base, &names);
-    for (size_t i = 0; r >= 0 && i < names.n; i++) {
-        char path[PATH_MAX];
+    for (int i = 0; i < GENERATIONS_MAX; i++) {
+        char name[NAME_MAX + 16];
 
-        if ((size_t)snprintf(path, sizeof(path), "%s/%s", slash ? directory : ".",
-                             names.names[i]) >= sizeof(path))
-            return -ENAMETOOLONG;
-        r = generations_open(g, t, path);
-        if (r == -ENOENT || r == -EINVAL)
-            r = 0;
-        if (r == -EACCES) {
-            log_warning("%s cannot be read: %s", path, strerror(-r));
-            r = 0;
-        }
+        snprintf(name, sizeof(name), "%s.%d", base, i);
+        r = generations_open_name(g, t, directory, name);
+        if (r < 0)
+            return r;
     }
+    r = names_list_dated(&names, directory, base);
+    for (size_t i = 0; r == 0 && i < names.n; i++)
+        r = generations_open_name(g, t, directory, names.names[i]);
     return r;
 }
 

@@ -423,16 +423,14 @@ void tail_pause(struct tail *t)
 
 void tail_resume(struct tail *t)
 {
-    if (!t->paused)
-        return;
-    t->paused = false;
-    for (size_t i = 0; i < t->n; i++) {
+    for (size_t i = 0; t->paused && i < t->n; i++) {
         struct tail_file *f = t->files[i];
 
         if (tail_file_stat(f->fd, "", &f->id, &f->size, &f->modified) == 0)
             f->backlog = f->size;
     }
-    t->starting = true;
+    t->starting = t->starting || t->paused;
+    t->paused = false;
     watch_arm(t->timer, 0);
 }
 

@@ -44,7 +44,8 @@ bool tail_changed(const struct tail *t); /* since the last tail_saved() */
 void tail_saved(struct tail *t);
 
 /* Stops giving lines until tail_resume(), which reads on from the same place. Both may be
- * called from ops: after tail_pause() in line() that line counts as given. */
+ * called from ops: after tail_pause() in line() that line counts as given. A resume
+ * without a pause looks at the file in the next turn of the loop. */
 void tail_pause(struct tail *t);
 void tail_resume(struct tail *t);
 

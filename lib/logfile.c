@@ -184,39 +184,16 @@ enum logfile_match logfile_match(const struct logfile_place *place,
     return bytes && place->tail_n > 0 ? LOGFILE_COPY : LOGFILE_OTHER;
 }
 
-enum logfile_age logfile_age(const char *base, const char *name)
+bool logfile_is_dated(const char *base, const char *name)
 {
-    size_t n = strlen(base), digits;
-    const char *suffix = name + n;
+    size_t n = strlen(base), digits, whole;
 
-    if (strncmp(name, base, n) != 0)
-        return LOGFILE_AGE_NONE;
-    if (*suffix == '\0')
-        return LOGFILE_AGE_LIVE;
-    digits = strspn(suffix + 1, "0123456789");
-    if (*suffix == '.' && digits >= 1 && digits <= 4 && suffix[1 + digits] == '\0')
-        return LOGFILE_AGE_NUMBERED;
-    if (*suffix == '-' && digits >= 8 && strspn(suffix + 1, "0123456789-") <= 24 &&
-        suffix[1 + strspn(suffix + 1, "0123456789-")] == '\0')
-        return LOGFILE_AGE_DATED;
-    return LOGFILE_AGE_NONE;
-}
-
-int logfile_age_compare(const char *base, const char *a, const char *b)
-{
-    enum logfile_age kind_a = logfile_age(base, a), kind_b = logfile_age(base, b);
-    const char *suffix_a = a + strlen(base), *suffix_b = b + strlen(base);
-    long number_a, number_b;
-
-    if (kind_a != kind_b)
-        return kind_a < kind_b ? -1 : 1;
-    if (kind_a == LOGFILE_AGE_DATED)
-        return strcmp(suffix_b, suffix_a);
-    if (kind_a != LOGFILE_AGE_NUMBERED)
-        return 0;
-    number_a = strtol(suffix_a + 1, NULL, 10);
-    number_b = strtol(suffix_b + 1, NULL, 10);
-    return (number_a > number_b) - (number_a < number_b);
+    if (strncmp(name, base, n) != 0 || name[n] != '-')
+        return false;
+    name += n + 1;
+    digits = strspn(name, "0123456789");
+    whole = strspn(name, "0123456789-");
+    return digits >= 8 && whole <= 24 && name[whole] == '\0';
 }
 
 int lines_new(lines_fn fn, void *userdata, struct lines **ret)

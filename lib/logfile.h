@@ -61,17 +61,9 @@ enum logfile_match logfile_match(const struct logfile_place *place,
                                  const struct logfile_id *id, uint64_t size,
                                  const void *head, const void *tail);
 
-/* The two kinds of name under which logrotate keeps older generations of a log named
- * base. Plain files only: a compressed one is none. */
-enum logfile_age {
-    LOGFILE_AGE_LIVE,     /* base itself */
-    LOGFILE_AGE_NUMBERED, /* base.N: the larger, the older */
-    LOGFILE_AGE_DATED,    /* base-YYYYMMDD and longer forms: the larger, the newer */
-    LOGFILE_AGE_NONE,     /* no generation of this log */
-};
-enum logfile_age logfile_age(const char *base, const char *name);
-/* Orders two generations of base, newest first, as qsort does. */
-int logfile_age_compare(const char *base, const char *a, const char *b);
+/* Whether name is what logrotate's dateext makes of base: base-YYYYMMDD or a longer form,
+ * not compressed. Such names sort by age. */
+bool logfile_is_dated(const char *base, const char *name);
 
 /* Cutting bytes into lines. A line is given without its LF; leading NULs (the hole that
  * copytruncate leaves) are skipped; of a line over LOGFILE_LINE_MAX nothing is given. */

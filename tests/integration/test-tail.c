@@ -904,6 +904,26 @@ START_TEST(refused_line_is_given_after_the_resume)
 }
 END_TEST
 
+START_TEST(resume_without_a_pause_looks_again)
+{
+    int64_t before;
+
+    tl.period = HOUR;
+    append("log", "1\n");
+    tail_begin();
+    await_lines(1);
+    settle();
+    before = tail_caught_up(tl.tail);
+    tl.backlog = 0;
+    tail_resume(tl.tail);
+    settle();
+    ck_assert_int_gt(tail_caught_up(tl.tail), before);
+    append("log", "2\n");
+    await_lines(2);
+    ck_assert_uint_eq(tl.backlog, 0);
+}
+END_TEST
+
 START_TEST(rotations_during_a_pause_lose_nothing)
 {
     append("log", "1\n");
@@ -950,7 +970,7 @@ START_TEST(racing_rotations_lose_nothing)
                     (void)rename(in_dir(from), in_dir(to));
                 }
                 (void)rename(in_dir("log"), in_dir("log.1"));
-                usleep(1500);
+                usleep(getenv("TAIL_TEST_INSTRUMENTED") ? 20000 : 1500);
             }
             snprintf(line, sizeof(line), "%d\n", i);
             append("log", line);
@@ -1188,6 +1208,7 @@ static void add_resume(Suite *suite)
     tcase_add_test(tc, garbage_cursor_is_a_gap_and_a_first_start);
     tcase_add_test(tc, no_cursor_before_a_file_was_seen);
     tcase_add_test(tc, refused_line_is_given_after_the_resume);
+    tcase_add_test(tc, resume_without_a_pause_looks_again);
     tcase_add_test(tc, rotations_during_a_pause_lose_nothing);
     tcase_add_test(tc, racing_rotations_lose_nothing);
     tcase_add_loop_test(tc, any_course_of_events_gives_each_line_once, 0, 6);
