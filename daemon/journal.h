@@ -21,22 +21,34 @@ struct journal_ops {
 
 struct journal_params {
     const char *directory; /* or NULL: the system journal */
-    bool from_beginning;
-    const char *cursor; /* or NULL */
+    bool from_beginning;   /* without a cursor: from the first entry, else from now on */
+    const char *cursor;    /* what journal_cursor() gave, or NULL */
 };
 
+/* Starts following; nothing is given before the loop runs. A journal that cannot be
+ * opened is said once (log) and tried again. An entry that the cursor names and that is
+ * gone is a gap; a cursor that cannot be read is a gap and counts as none. 0 or a
+ * negative errno. */
 int journal_new(struct loop *loop, const struct journal_params *params,
                 const struct journal_ops *ops, void *userdata, struct journal **ret);
-struct journal *journal_free(struct journal *j);
-int journal_cursor(struct journal *j, char **ret); /* -ENODATA before the first entry */
+struct journal *journal_free(struct journal *j); /* takes NULL, returns NULL */
+
+/* The place after the last entry that was given (and accepted); the caller frees it.
+ * -ENODATA while there is none. */
+int journal_cursor(struct journal *j, char **ret);
 bool journal_changed(const struct journal *j);
 void journal_saved(struct journal *j);
 void journal_pause(struct journal *j);
+/* Without a pause: looks at the journal in the next turn of the loop. */
 void journal_resume(struct journal *j);
+/* As tail_caught_up(). */
 int64_t journal_caught_up(const struct journal *j);
 
 struct journal_counters {
-    uint64_t entries, gaps;
+    uint64_t entries;
+    uint64_t
+        garbage;   /* sshd's entries that are no line: control bytes, too long, no text */
+    uint64_t gaps; /* times when entries may have been lost, each logged */
 };
 void journal_counters(const struct journal *j, struct journal_counters *ret);
 
