@@ -61,7 +61,7 @@ def main(build):
         follower.start()
         daemon.wait_ready()
         for _ in range(GUESSES):
-            lab.log.failures(SOURCE, 1, user="admin")
+            lab.log.failures(SOURCE, 1, user="invalid user admin")
             time.sleep(0.2)
         mail = lab.wait_mails(1, 40)[0]
         code, seconds = daemon.stop()

@@ -358,8 +358,7 @@ class Machine(contextlib.AbstractContextManager):
             "report": {"from": "Abuse reports <abuse-reports@reporter.example>",
                        "reply_to": "abuse@reporter.example",
                        "organisation": "Example Reporter",
-                       "addresses": [PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-SERVER, SERVER6]},
+                       "addresses": [SERVER, SERVER6]},
             "mode": "send",
             "delivery": {"mta": "smtp://127.0.0.1:25", "log": "/var/log/mail.log"},
         }
