@@ -183,7 +183,7 @@ class Machine(contextlib.AbstractContextManager):
 
     def __enter__(self):
         try:
-            run("cp", "-a", "--reflink=auto", self.base, self.root)
+            self._copy()
             self._configure()
             self._cable()
             return self
@@ -208,7 +208,21 @@ class Machine(contextlib.AbstractContextManager):
                 self.nspawn.wait()
         for ns in (self.server_ns, self.attacker_ns):
             run("ip", "netns", "del", ns, check=False)
+        run("umount", "-R", "-l", self.dir, check=False)
         shutil.rmtree(self.dir, ignore_errors=True)
+
+    def _copy(self):
+        """What is written goes to memory; only without overlays the root is copied."""
+        run("mount", "-t", "tmpfs", "-o", "size=1g,mode=700", "tmpfs", self.dir)
+        upper, work = os.path.join(self.dir, "upper"), os.path.join(self.dir, "work")
+        for path in (self.root, upper, work):
+            os.mkdir(path)
+        os.chmod(self.root, 0o755)
+        done = run("mount", "-t", "overlay", "overlay", "-o",
+                   f"lowerdir={self.base},upperdir={upper},workdir={work}", self.root,
+                   check=False)
+        if done.returncode:
+            run("cp", "-a", self.base + "/.", self.root)
 
     def write(self, path, text, mode=0o644):
         full = os.path.join(self.root, path.lstrip("/"))
@@ -444,6 +458,11 @@ def main(prepare, scenarios):
     if len(sys.argv) != 2:
         print(f"usage: {sys.argv[0]} BUILD_DIRECTORY", file=sys.stderr)
         return 64
+    if os.geteuid() == 0 and "ABUSE_TEST_MOUNTS" not in os.environ:
+        # In a mount namespace of its own, so that the kernel takes all mounts back.
+        os.environ["ABUSE_TEST_MOUNTS"] = "own"
+        os.execvp("unshare", ["unshare", "--mount", "--propagation", "private",
+                              sys.executable, *sys.argv])
     try:
         with Machine(sys.argv[1]) as machine:
             prepare(machine)
