@@ -5,11 +5,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sysexits.h>
 
 #include "cleanup.h"
 #include "config.h"
+#include "host.h"
 #include "loop.h"
 #include "moment.h"
 #include "resolver.h"
@@ -64,8 +64,9 @@ static int open_store(struct asking *a)
     uint8_t secret[16];
     int r;
 
-    if (getrandom(secret, sizeof(secret), 0) != sizeof(secret))
-        return -EIO;
+    r = host_random(secret, sizeof(secret));
+    if (r < 0)
+        return r;
     r = store_open(NULL, secret, &a->store);
     if (r > 0) {
         fprintf(stderr, "abuse-reporterctl: %s\n", store_error_text(r));

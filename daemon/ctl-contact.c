@@ -159,7 +159,7 @@ static int judge_answer(const char *path, const struct addr *query, bool json)
     static const struct contact_rules rules = {.any_domain = true};
     _cleanup_(cleanup_free) char *body = NULL;
     struct contact_result result;
-    size_t n;
+    size_t n = 0;
     int r = read_answer(path, &body, &n);
 
     if (r < 0) {

@@ -1,4 +1,6 @@
-/* Asking the MTA's log whether it took a message: the answer to an unknown outcome. */
+/* Asking the MTA's log whether it took a message: the answer to an unknown outcome. FOUND
+ * and ABSENT are said only when the log proves them, since one loses and the other repeats
+ * a report if it is wrong; see mtalog.c for what counts as proof. */
 #ifndef MTALOG_H
 #define MTALOG_H
 
@@ -7,7 +9,7 @@
 enum mtalog_answer {
     MTALOG_FOUND,   /* the log names the Message-ID: it was taken */
     MTALOG_ABSENT,  /* the log covers the time since `since` and does not name it */
-    MTALOG_UNKNOWN, /* the log cannot be read, or begins later */
+    MTALOG_UNKNOWN, /* the log cannot be read, begins later, or does not settle it */
 };
 
 /* log is "journal" (mail facility) or the path of a file, whose .1 is read too. since

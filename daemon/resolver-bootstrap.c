@@ -5,13 +5,13 @@
 #include "resolver-internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bootstrap.h"
 #include "cleanup.h"
+#include "host.h"
 #include "log.h"
 #include "text.h"
 
@@ -19,22 +19,33 @@
 #define RETRY     (3600 * USEC_PER_SEC) /* while there is a table to go on with */
 #define SHOWN_MAX 200
 
+/* Said once, not with every look-up that it fails. */
+static void say(struct bootstrap_table *t, char *error)
+{
+    bool known = error && t->error && strcmp(error, t->error) == 0;
+
+    free(t->error);
+    t->error = error;
+    if (known)
+        return;
+    log_warning("contact: %s%s", error ? error : "no memory for the bootstrap file",
+                !t->rows     ? ""
+                : t->builtin ? "; the built-in table is used"
+                             : "; the table that is there stays");
+}
+
 static void try_failed(struct bootstrap_table *t, const char *why)
 {
     _cleanup_(cleanup_free) char *shown =
         text_escape(t->source, strlen(t->source), SHOWN_MAX);
-    const char *until = t->rows ? "the table that is there stays" : NULL;
+    char *error;
 
-    free(t->error);
-    if (asprintf(&t->error, "the bootstrap file %s: %s", shown ? shown : "", why) < 0)
-        t->error = NULL;
-    if (!t->rows && !t->r->lab && bootstrap_new_builtin(&t->rows) == 0) {
+    if (asprintf(&error, "the bootstrap file %s: %s", shown ? shown : "", why) < 0)
+        error = NULL;
+    if (!t->rows && !t->r->lab && bootstrap_new_builtin(&t->rows) == 0)
         t->builtin = true;
-        until = "the built-in table is used";
-    }
     t->next_try = t->rows ? now_monotonic() + RETRY : INT64_MIN;
-    log_warning("contact: the bootstrap file %s: %s%s%s", shown ? shown : "", why,
-                until ? "; " : "", until ? until : "");
+    say(t, error);
 }
 
 static void try_bytes(struct bootstrap_table *t, const char *bytes, size_t n)
@@ -55,40 +66,11 @@ static void try_bytes(struct bootstrap_table *t, const char *bytes, size_t n)
 
 /* A path */
 
-static int read_file(const char *path, char **ret, size_t *ret_n)
-{
-    _cleanup_(cleanup_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    _cleanup_(cleanup_free) char *bytes = NULL;
-    size_t n = 0;
-
-    if (fd < 0)
-        return -errno;
-    bytes = malloc(RDAP_BODY_MAX + 1);
-    if (!bytes)
-        return -ENOMEM;
-    for (;;) {
-        ssize_t k = read(fd, bytes + n, RDAP_BODY_MAX + 1 - n);
-
-        if (k < 0 && errno == EINTR)
-            continue;
-        if (k < 0)
-            return -errno;
-        n += (size_t)k;
-        if (n > RDAP_BODY_MAX)
-            return -EFBIG;
-        if (k == 0)
-            break;
-    }
-    *ret = TAKE_PTR(bytes);
-    *ret_n = n;
-    return 0;
-}
-
 static void try_path(struct bootstrap_table *t)
 {
     _cleanup_(cleanup_free) char *bytes = NULL;
     size_t n = 0;
-    int r = read_file(t->source, &bytes, &n);
+    int r = host_read_file(t->source, RDAP_BODY_MAX, &bytes, &n);
 
     if (r < 0)
         try_failed(t, strerror(-r));

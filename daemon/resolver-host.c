@@ -140,7 +140,8 @@ void host_enqueue(struct query *q)
         query_fail(q, NULL, true, 0, "out of memory");
         return;
     }
-    wait = (int64_t)h->n_queue * h->spacing + (h->next > now ? h->next - now : 0);
+    wait = (int64_t)h->n_queue * (h->spacing + h->took) +
+           (h->next > now ? h->next - now : 0);
     if (wait > wait_max) {
         query_fail(q, h->name, true, wait, "too many others wait to ask this server");
         return;
@@ -154,12 +155,14 @@ void host_enqueue(struct query *q)
 void host_leave(struct query *q)
 {
     struct host *h = q->host;
+    int64_t now = now_monotonic();
 
     if (!h)
         return;
     if (h->asking == q) {
         h->asking = NULL;
-        h->next = now_monotonic() + h->spacing;
+        h->took = now - h->began;
+        h->next = now + h->spacing;
         q->r->n_asking--;
         arm_turn(q->r, 0);
     } else {
@@ -250,6 +253,7 @@ static int64_t host_turn(struct resolver *r, struct host *h, int64_t now)
     TAILQ_REMOVE(&h->queue, q, turn);
     h->n_queue--;
     h->asking = q;
+    h->began = now;
     r->n_asking++;
     query_send(q);
     return TAILQ_EMPTY(&h->queue) ? INT64_MAX : now + h->spacing;

@@ -73,6 +73,7 @@ struct host {
     int64_t spacing;       /* µs between the end of one and the next */
     int64_t default_pause; /* after a 429 that names no time */
     int64_t next;          /* not before, by the monotonic clock */
+    int64_t began, took;   /* the present request, the last one */
     int64_t paused_until;  /* by the wall clock; what the store says, should it fail */
     unsigned slowdowns;    /* 429s in a row */
     unsigned strikes;      /* requests in a row that came to nothing */

@@ -12,10 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "cleanup.h"
+#include "host.h"
 #include "loop.h"
 #include "siphash.h"
 #include "store.h"
@@ -361,9 +361,8 @@ static int resolver_fill(struct resolver *r, const struct resolver_params *param
 {
     int k;
 
-    if (getrandom(r->key, sizeof(r->key), 0) != sizeof(r->key))
-        return -EIO;
-    if ((k = fill_rules(r, params)) < 0 ||
+    if ((k = host_random(r->key, sizeof(r->key))) < 0 ||
+        (k = fill_rules(r, params)) < 0 ||
         (k = loop_timer(r->loop, give_ready, r, &r->ready_timer)) < 0 ||
         (k = loop_timer(r->loop, hosts_turn, r, &r->turn_timer)) < 0 ||
         (k = fill_fetcher(r, params)) < 0 ||

@@ -42,7 +42,8 @@ enum delivery_action delivery_judge(const struct delivery_facts *facts);
 const char *delivery_action_name(enum delivery_action action);
 
 /* Whether a line of an MTA's log names this Message-ID ("<…@…>") as its own:
- * message-id=<…> of Postfix, msgid=<…> of OpenSMTPD and sendmail, id=… of Exim. */
+ * message-id=<…> of Postfix, msgid=<…> of sendmail, id=… of Exim. OpenSMTPD names none
+ * (its msgid is a number of its own). */
 bool delivery_log_names(const char *line, size_t n, const char *message_id);
 /* Whether such a line alone proves that the message was taken. Postfix' cleanup(8) writes
  * its line when it sees the header, before the message is complete: there a later line
