@@ -77,17 +77,21 @@ const char *config_key(size_t i)
 static int add_error(struct config_errors *errors, unsigned line, unsigned column,
                      const char *message)
 {
-    struct config_error *list =
-        reallocarray(errors->errors, errors->n + 1, sizeof(*list));
+    const size_t n = errors->n;
     char *copy;
 
-    if (!list)
-        return -ENOMEM;
-    errors->errors = list;
+    if ((n & (n - 1)) == 0) { /* full at 0 and at each power of two */
+        struct config_error *list =
+            reallocarray(errors->errors, n ? 2 * n : 1, sizeof(*list));
+
+        if (!list)
+            return -ENOMEM;
+        errors->errors = list;
+    }
     copy = strdup(message);
     if (!copy)
         return -ENOMEM;
-    list[errors->n++] =
+    errors->errors[errors->n++] =
         (struct config_error){.line = line, .column = column, .message = copy};
     return 0;
 }

@@ -320,6 +320,24 @@ START_TEST(all_errors_of_content_come_in_the_order_of_the_file)
 }
 END_TEST
 
+START_TEST(a_hundred_thousand_errors_are_all_told)
+{
+    const size_t many = 100000;
+    struct config_errors errors = {0};
+    struct config *c = NULL;
+    char *text = malloc(16 + 4 * many);
+    size_t n = (size_t)sprintf(text, "ignore:");
+
+    for (size_t i = 0; i < many; i++)
+        n += (size_t)sprintf(text + n, "\n- x");
+    ck_assert_int_eq(config_parse(text, n, NULL, &c, &errors), CONFIG_E_CONTENT);
+    ck_assert_uint_eq(errors.n, many + 1); /* and no sources */
+    ck_assert_uint_eq(errors.errors[many].line, many + 1);
+    config_errors_done(&errors);
+    free(text);
+}
+END_TEST
+
 START_TEST(a_syntax_error_is_told_alone)
 {
     static const char text[] = "mode: loud\nmode: loud\nstate: [\n";
@@ -593,11 +611,12 @@ END_TEST
 
 START_TEST(every_key_is_in_the_manual)
 {
+    const char *key;
     size_t n;
     char *text = read_file("man/abuse-reporterd.yaml.5", &n);
 
-    for (size_t i = 0; config_key(i); i++) {
-        const char *key = config_key(i), *leaf = strrchr(key, '.');
+    for (size_t i = 0; (key = config_key(i)); i++) {
+        const char *leaf = strrchr(key, '.');
         char item[80], section[80];
 
         snprintf(item, sizeof(item), "\n.It Ic %s\n", leaf ? leaf + 1 : key);
@@ -650,6 +669,7 @@ int main(void)
     tcase_add_test(tc, unknown_keys_are_errors_with_a_suggestion);
     tcase_add_test(tc, duplicate_keys_anchors_and_documents_are_errors);
     tcase_add_test(tc, all_errors_of_content_come_in_the_order_of_the_file);
+    tcase_add_test(tc, a_hundred_thousand_errors_are_all_told);
     tcase_add_test(tc, a_syntax_error_is_told_alone);
     tcase_add_test(tc, numbers_and_durations_have_shapes_and_ranges);
     tcase_add_test(tc, networks_and_addresses_are_strict);
