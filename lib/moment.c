@@ -339,7 +339,7 @@ static char *checked(char *buf, int n)
 char *moment_format_rfc3339(struct stamp stamp, char buf[static MOMENT_TEXT_MAX])
 {
     int64_t sec = floor_div(stamp.usec, USEC_PER_SEC);
-    int64_t fraction = stamp.usec - sec * USEC_PER_SEC;
+    int64_t fraction = (stamp.usec % USEC_PER_SEC + USEC_PER_SEC) % USEC_PER_SEC;
     struct civil c = civil_from_sec(sec);
     int places = stamp.digits < 6 ? stamp.digits : 6;
     char tail[8] = "";

@@ -151,6 +151,7 @@ START_TEST(a_forged_second_header_is_no_header)
     expect_outcome("Nov 22 21:00:00 h  sshd[1]: Failed password", LOGLINE_E_GARBAGE);
     expect_outcome("Nov 22 21:00:00  h sshd[1]: Failed password", LOGLINE_E_GARBAGE);
     expect_outcome("Nov 22 21:00:00 sshd[1]: error: Failed", LOGLINE_E_GARBAGE);
+    expect_outcome("Nov 22 21:00:00 cron: sshd: Failed", LOGLINE_E_GARBAGE);
     expect_outcome("Nov 22 21:00:00 h sshd[12345678901]: x", LOGLINE_E_GARBAGE);
     expect_outcome("Nov 22 21:00:00 h", LOGLINE_E_GARBAGE);
     expect_outcome("Nov 22 21:00:00 ", LOGLINE_E_GARBAGE);

@@ -68,6 +68,11 @@ START_TEST(rfc3339_times_keep_their_moment_and_precision)
     ck_assert(moment_parse_rfc3339("2026-11-22T21:36:13.123456789Z", 30, &s));
     ck_assert_uint_eq(s.digits, 6);
     ck_assert_str_eq(moment_format_rfc3339(STAMP_NONE, buf), "-");
+    /* The ends of what an int64_t holds. */
+    ck_assert_str_eq(moment_format_rfc3339((struct stamp){INT64_MAX, 6}, buf),
+                     "294247-01-10T04:00:54.775807Z");
+    ck_assert_str_eq(moment_format_rfc3339((struct stamp){INT64_MIN + 1, 6}, buf),
+                     "-290308-12-21T19:59:05.224193Z");
 }
 END_TEST
 
@@ -251,6 +256,11 @@ START_TEST(a_zone_that_shifts_by_half_an_hour_is_read_right)
                      "2026-04-04T15:15:00Z");
     ck_assert_str_eq(bsd("Apr  5 01:45:00", "2026-04-04T14:50:00Z", true),
                      "2026-04-04T14:45:00Z");
+    /* 02:00 +10:30 became 02:30 +11 on 2026-10-03 15:30 UTC. */
+    ck_assert_str_eq(bsd("Oct  4 02:15:00", "2026-10-05T00:00:00Z", true),
+                     "2026-10-03T15:45:00Z");
+    ck_assert_str_eq(bsd("Oct  4 02:45:00", "2026-10-05T00:00:00Z", true),
+                     "2026-10-03T15:45:00Z");
 }
 END_TEST
 

@@ -65,6 +65,8 @@ START_TEST(a_template_is_matched_against_the_whole_message)
     expect(t, "login of ", "none");
     expect(t, "login", "none");
     expect(t, "", "none");
+    expect("{addr} left", "192.0.2.1 left", "192.0.2.1 0");
+    expect("{addr} left", "192.0.2.1 left again", "none");
     expect("{addr}", "192.0.2.1", "192.0.2.1 0");
     expect("{addr}", "192.0.2.1 ", "none");
     expect("{addr}", "", "none");
@@ -258,6 +260,56 @@ START_TEST(rows_that_disagree_make_a_message_ambiguous)
 }
 END_TEST
 
+START_TEST(rows_that_disagree_on_the_port_make_a_message_ambiguous)
+{
+    static const struct rule_row rows[] = {
+        {.template = "{addr}:{port} {rest}"},
+        {.template = "{addr}:{num} to {port}"},
+    };
+    static const struct rule_row spaced[] = {
+        {.template = "{addr} {port} {rest}"},
+        {.template = "{addr} {num} to {port}"},
+    };
+    const struct rule_service wrong = {
+        .name = "foo", .programs = programs, .rows = rows, .n_rows = 2};
+    struct rules_result result;
+    struct rules *rules = NULL;
+    struct rule_error error;
+    size_t row;
+
+    ck_assert_int_eq(match_set(spaced, 2, "foo", "192.0.2.1 1 to 1", &result), 0);
+    ck_assert_int_eq(match_set(spaced, 2, "foo", "192.0.2.1 1 to 2", &result),
+                     RULE_E_AMBIGUOUS);
+    /* A colon says nothing beside an address. */
+    ck_assert_int_eq(rules_new(&rules), 0);
+    ck_assert_int_eq(rules_add(rules, &wrong, &row, &error), RULE_E_TEMPLATE);
+    rules_free(rules);
+}
+END_TEST
+
+START_TEST(a_level_before_the_message_is_no_part_of_it)
+{
+    static const struct rule_row rows[] = {{.template = "{user} from {addr}"}};
+    struct rule_service service = {
+        .name = "foo", .programs = programs, .rows = rows, .n_rows = 1};
+    const struct slice program = SLICE("foo"), message = SLICE("error: x from 192.0.2.1");
+    struct rules_result result;
+
+    for (int i = 0; i < 2; i++) {
+        struct rules *rules = NULL;
+        struct rule_error error;
+        size_t row;
+
+        service.flags = i == 0 ? 0 : RULE_LEVEL_PREFIX;
+        ck_assert_int_eq(rules_new(&rules), 0);
+        ck_assert_int_eq(rules_add(rules, &service, &row, &error), 0);
+        ck_assert_int_eq(rules_match(rules, program, message, &result), 0);
+        ck_assert(slice_equal_str(result.match.user, i == 0 ? "error: x" : "x"));
+        rules_free(rules);
+    }
+}
+END_TEST
+
 START_TEST(programs_and_lengths_are_exact)
 {
     static const struct rule_row rows[] = {
@@ -338,6 +390,8 @@ int main(void)
     tcase_add_test(tc, errors_in_templates_are_explained_with_their_place);
     tcase_add_test(tc, templates_have_a_largest_size);
     tcase_add_test(tc, rows_that_disagree_make_a_message_ambiguous);
+    tcase_add_test(tc, rows_that_disagree_on_the_port_make_a_message_ambiguous);
+    tcase_add_test(tc, a_level_before_the_message_is_no_part_of_it);
     tcase_add_test(tc, programs_and_lengths_are_exact);
     tcase_add_test(tc, a_service_with_a_wrong_row_is_not_added);
     tcase_add_test(tc, the_built_in_table_compiles_and_names_its_sources);
