@@ -39,9 +39,9 @@ static void add_lines(struct incident *inc, const struct burst *b, unsigned from
                                   .count = 1};
         unsigned bits = addr_bits(&attempt.source);
 
-        /* the first address twice as often as the others */
+        /* the first address comes late, but twice as often as the others */
         attempt.source.bytes[bits / 8 - 1] +=
-            (uint8_t)(i % (b->addresses + 1) % b->addresses);
+            (uint8_t)((i + 10) % (b->addresses + 1) % b->addresses);
         attempt.line.n =
             (size_t)snprintf(line, sizeof(line),
                              "2026-11-22T21:%02u:%02u.123456+00:00 host1 sshd[4242]: "
