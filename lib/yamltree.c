@@ -56,31 +56,47 @@ static void place_of_offset(const struct builder *b, size_t offset, size_t *line
     }
 }
 
+/* What is behind libyaml's words, most often. */
+static const char *hint(const char *problem)
+{
+    static const struct {
+        const char *part, *hint;
+    } hints[] = {
+        {"cannot start any token",
+         "; indent with blanks, not tabs, and put quotes around "
+         "text that begins with @, ` or %"},
+        {"expected node content",
+         "; put quotes around an address that begins with \":\""},
+        {"unexpected ':'", "; put quotes around an address that ends with \":\""},
+        {"mapping values are not allowed", "; put quotes around text with \": \" in it"},
+        {"could not find expected ':'", "; a key needs \":\" and a blank after it"},
+    };
+
+    for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
+        if (strstr(problem, hints[i].part))
+            return hints[i].hint;
+    return "";
+}
+
 /* Tells libyaml's error. Returns YAMLTREE_E_SYNTAX or a negative errno. */
 static int syntax_error(struct builder *b)
 {
     const yaml_parser_t *p = &b->parser;
     const char *problem = p->problem ? p->problem : "not YAML";
-    const char *hint = "";
-    size_t line, column;
+    size_t line = p->problem_mark.line + 1, column = p->problem_mark.column + 1;
     int r;
 
     if (p->error == YAML_MEMORY_ERROR)
         return -ENOMEM;
-    if (strstr(problem, "cannot start any token"))
-        hint = "; indent with blanks, not tabs, and put quotes around text that begins "
-               "with @, ` or %";
     if (p->error == YAML_READER_ERROR) {
         place_of_offset(b, p->problem_offset, &line, &column);
         r = tell(b, line, column, "%s (byte 0x%02x)", problem,
                  (unsigned)p->problem_value);
-    } else if (p->context) {
-        r = tell(b, p->problem_mark.line + 1, p->problem_mark.column + 1,
-                 "%s, %s that began at %zu:%zu%s", problem, p->context,
-                 p->context_mark.line + 1, p->context_mark.column + 1, hint);
+    } else if (p->context && p->context_mark.index != p->problem_mark.index) {
+        r = tell(b, line, column, "%s, %s that began at %zu:%zu%s", problem, p->context,
+                 p->context_mark.line + 1, p->context_mark.column + 1, hint(problem));
     } else {
-        r = tell(b, p->problem_mark.line + 1, p->problem_mark.column + 1, "%s%s", problem,
-                 hint);
+        r = tell(b, line, column, "%s%s", problem, hint(problem));
     }
     return r < 0 ? r : YAMLTREE_E_SYNTAX;
 }

@@ -182,6 +182,21 @@ START_TEST(syntax_errors_name_their_place)
 }
 END_TEST
 
+START_TEST(common_slips_get_a_hint)
+{
+    expect_syntax_error_at("a: [::1]\n", 9,
+                           "1:5 did not find expected node content; put quotes around an "
+                           "address");
+    expect_syntax_error_at("a: [fe80::]\n", 12, "1:10 found unexpected ':', while");
+    expect_syntax_error_at("a: b: c\n", 8,
+                           "1:5 mapping values are not allowed in this "
+                           "context; put quotes");
+    expect_syntax_error_at("a: 1\nb:2\n", 9,
+                           "3:1 could not find expected ':', while scanning a simple key "
+                           "that began at 2:1; a key needs");
+}
+END_TEST
+
 START_TEST(size_and_depth_have_caps)
 {
     size_t n = YAMLTREE_BYTES_MAX + 1;
@@ -238,6 +253,7 @@ int main(void)
     tcase_add_test(tc, keys_are_words_and_shown_harmless);
     tcase_add_test(tc, only_one_document_is_allowed);
     tcase_add_test(tc, syntax_errors_name_their_place);
+    tcase_add_test(tc, common_slips_get_a_hint);
     tcase_add_test(tc, size_and_depth_have_caps);
     tcase_add_test(tc, a_mapping_has_a_cap_of_keys);
     tcase_add_test(tc, the_receiver_of_errors_may_end_the_reading);
