@@ -104,6 +104,7 @@ static int recognise(struct attempts *a, const struct logline *line, struct atte
         .source = result.match.source,
         .port = result.match.port,
         .user = result.match.user,
+        .unknown_user = result.unknown_user,
         .service = result.service,
         .outcome = result.outcome,
         .count = count,

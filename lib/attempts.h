@@ -26,8 +26,9 @@ enum clock_state {
 struct attempt {
     struct stamp time;
     struct addr source;
-    uint16_t port;      /* of the source; 0 where the line has none */
-    struct slice user;  /* p is NULL where the line has none; foreign bytes */
+    uint16_t port;       /* of the source; 0 where the line has none */
+    struct slice user;   /* p is NULL where the line has none; foreign bytes */
+    bool unknown_user;   /* the line says that there is no such user here */
     const char *service; /* static: "sshd" */
     enum attempt_outcome outcome;
     uint64_t count;    /* how many attempts this is: N of a repeat line, else 1 */

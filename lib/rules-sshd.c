@@ -32,16 +32,22 @@ static const char *const programs[] = {"sshd", "sshd-session", "sshd-auth", NULL
         .template = (text), .outcome = (meaning), .since = (first), .until = (last), \
         .file = "auth.c"                                                             \
     }
+#define UNKNOWN(text, first, last)                                            \
+    {                                                                         \
+        .template = (text), .outcome = ATTEMPT_FAILURE, .unknown_user = true, \
+        .since = (first), .until = (last), .file = "auth.c"                   \
+    }
 
 /* A failure of that method under protocol 2 and 1, of an unknown and of a known user. */
-#define FAILED(method)                                                                 \
-    AUTH("Failed " method " for invalid user {user} from {addr} port {port} ssh2",     \
-         ATTEMPT_FAILURE, "5.3", NULL),                                                \
-        AUTH("Failed " method " for {user} from {addr} port {port} ssh2",              \
-             ATTEMPT_FAILURE, "5.3", NULL),                                            \
-        AUTH("Failed " method " for invalid user {user} from {addr} port {port} ssh1", \
-             ATTEMPT_FAILURE, "5.3", "7.3"),                                           \
-        AUTH("Failed " method " for {user} from {addr} port {port} ssh1",              \
+#define FAILED(method)                                                                \
+    UNKNOWN("Failed " method " for invalid user {user} from {addr} port {port} ssh2", \
+            "5.3", NULL),                                                             \
+        AUTH("Failed " method " for {user} from {addr} port {port} ssh2",             \
+             ATTEMPT_FAILURE, "5.3", NULL),                                           \
+        UNKNOWN("Failed " method                                                      \
+                " for invalid user {user} from {addr} port {port} ssh1",              \
+                "5.3", "7.3"),                                                        \
+        AUTH("Failed " method " for {user} from {addr} port {port} ssh1",             \
              ATTEMPT_FAILURE, "5.3", "7.3")
 
 static const struct rule_row rows[] = {

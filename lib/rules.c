@@ -129,6 +129,7 @@ static int match_service(const struct compiled *c, struct slice message,
         if (!found) {
             result.match = match;
             result.outcome = c->service->rows[i].outcome;
+            result.unknown_user = c->service->rows[i].unknown_user;
             found = true;
         } else if (!addr_equal(&match.source, &result.match.source) ||
                    match.port != result.match.port ||

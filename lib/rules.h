@@ -77,6 +77,7 @@ int rule_first_byte(const struct rule *rule);
 struct rule_row {
     const char *template;
     enum attempt_outcome outcome;
+    bool unknown_user;         /* the message says so, as sshd's "invalid user" does */
     const char *since, *until; /* release; NULL for "still" */
     const char *file;          /* where the program writes it */
 };
@@ -111,6 +112,7 @@ extern const size_t rules_n_builtin;
 struct rules_result {
     struct rule_match match;
     enum attempt_outcome outcome;
+    bool unknown_user; /* of the first row that fits */
     const char *service;
 };
 

@@ -483,6 +483,37 @@ START_TEST(a_journal_entry_with_control_bytes_yields_nothing)
 }
 END_TEST
 
+START_TEST(an_unknown_user_is_told_from_a_known_one)
+{
+    static const struct {
+        const char *message;
+        bool unknown;
+    } samples[] = {
+        {"Failed password for invalid user a b from 203.0.113.5 port 40000 ssh2", true},
+        {"Failed password for root from 203.0.113.5 port 40000 ssh2", false},
+        {"Failed password for invalid from 203.0.113.5 port 40000 ssh2", false},
+        {"Failed keyboard-interactive/pam for invalid user  from 203.0.113.5 port 1 ssh2",
+         true},
+        {"message repeated 2 times: [ Failed password for invalid user invalid user from "
+         "203.0.113.5 port 40000 ssh2]",
+         true},
+        {"Accepted password for invalid user x from 203.0.113.5 port 40000 ssh2", false},
+    };
+
+    for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
+        struct logline line = {
+            .time = {REFERENCE, 6},
+            .program = SLICE("sshd"),
+            .pid = 1,
+            .message = {samples[i].message, strlen(samples[i].message)}};
+        struct attempt got;
+
+        ck_assert_int_eq(attempts_parsed(reader, &line, &got), 1);
+        ck_assert_msg(got.unknown_user == samples[i].unknown, "%s", samples[i].message);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("attempts");
@@ -497,6 +528,7 @@ int main(void)
     tcase_add_test(tc, whatever_a_client_sends_the_source_is_the_peer_or_none);
     tcase_add_test(tc, the_time_of_an_attempt_is_the_lines);
     tcase_add_test(tc, every_line_is_counted_once);
+    tcase_add_test(tc, an_unknown_user_is_told_from_a_known_one);
     tcase_add_test(tc, a_journal_entry_with_control_bytes_yields_nothing);
     suite_add_tcase(suite, tc);
     srunner_run_all(runner, CK_ENV);
