@@ -22,7 +22,9 @@
 #include "mtalog.h"
 #include "store.h"
 
-#define ASK_LOG_AFTER (10 * USEC_PER_SEC) /* the MTA may still be at work */
+/* The MTA may still be at work; mtalog.c lets the silence of Postfix count after 5 s. */
+#define ASK_LOG_AFTER (10 * USEC_PER_SEC)
+#define ASK_LOG_ONCE  (6 * USEC_PER_SEC)
 #define WRITE_AGAIN   (5 * USEC_PER_SEC)
 #define MTA_RETRY_MIN (5 * USEC_PER_SEC)
 #define MTA_RETRY_MAX (300 * USEC_PER_SEC)
@@ -256,7 +258,7 @@ static int get_both(struct desk *d, int64_t id, struct message **ret_m,
 static int ask_later(struct desk *d, int64_t id)
 {
     d->unknown_id = id;
-    return watch_arm(d->post_timer, d->once ? USEC_PER_SEC : ASK_LOG_AFTER);
+    return watch_arm(d->post_timer, d->once ? ASK_LOG_ONCE : ASK_LOG_AFTER);
 }
 
 static int take_result(struct desk *d, const struct post_result *result)

@@ -36,6 +36,7 @@ struct source {
     struct attempts *attempts; /* of its own: process ids of two logs are not the same */
     struct tail *tail;
     struct journal *journal;
+    bool placed;   /* its place is in the store */
     bool judged;   /* whether it is shadowed has been asked */
     bool shadowed; /* a file that appeared beside another source of the same program */
 };
@@ -219,8 +220,12 @@ static void on_caught_up(void *userdata)
 
     if (i->failed)
         return;
-    if (source_changed(s))
+    if (source_changed(s) || !s->placed)
         ledger_touch(i->ledger);
+    if (!s->placed) {
+        s->placed = true;
+        ledger_commit(i->ledger);
+    }
     close_due(i);
     if (!i->failed && all_caught_up(i) != MOMENT_NONE)
         i->ops->caught_up(i->userdata);
@@ -387,6 +392,14 @@ void intake_saved(struct intake *i)
     }
 }
 
+bool intake_placed(const struct intake *i)
+{
+    for (size_t k = 0; k < i->n_sources; k++)
+        if (!i->sources[k].placed)
+            return false;
+    return true;
+}
+
 int intake_finish(struct intake *i)
 {
     int r;
@@ -451,6 +464,7 @@ static int source_start(struct intake *i, struct source *s, bool once)
 
     if (r != 0 && r != STORE_E_MISSING)
         return r;
+    s->placed = r == 0 || beginning;
     if (s->params->kind == SOURCE_JOURNAL) {
         struct journal_params p = {.directory = s->params->journal_dir,
                                    .from_beginning = beginning,

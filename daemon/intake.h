@@ -33,6 +33,10 @@ int intake_new(struct loop *loop, struct store *store, struct ledger *ledger,
                void *userdata, struct intake **ret);
 struct intake *intake_free(struct intake *i); /* saves nothing; NULL in and out */
 
+/* Whether every source has a place in the store, so that a restart from now on misses
+ * nothing that is written meanwhile. */
+bool intake_placed(const struct intake *i);
+
 /* For the ledger: what changed goes into the open transaction; then it is durable. */
 int intake_save(struct intake *i);
 void intake_saved(struct intake *i);

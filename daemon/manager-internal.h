@@ -10,8 +10,6 @@
 #include "manager.h"
 #include "settings.h"
 
-#define MANAGER_ROOM_MIN (4u * 1024 * 1024) /* bytes free before reading goes on */
-
 struct manager {
     const char *config_path;
     struct config *config;
@@ -28,7 +26,9 @@ struct manager {
     struct watch *sigterm, *sigint, *sighup;
     struct watch *rebuild, *stop_timer, *status_timer, *watchdog;
 
-    bool paused;    /* the state cannot be written */
+    bool ready;     /* said to the service manager */
+    bool paused;    /* the state cannot be written, which has been said */
+    bool full;      /* the last write found no room */
     bool once_read; /* mode once: the logs are read to their end */
     bool stopping;
     int64_t stop_by; /* uptime, µs */

@@ -54,6 +54,10 @@ static void saved(void *userdata)
 
     if (m->intake)
         intake_saved(m->intake);
+    if (m->paused && m->intake) {
+        m->paused = false;
+        log_notice("the state can be written again: reading goes on");
+    }
     if (m->desk)
         desk_wake(m->desk);
 }
@@ -71,6 +75,7 @@ static void state_failed(void *userdata, int error)
                      "when there is room; free some space",
                      m->config->state);
         m->paused = true;
+        m->full = true;
         /* The intake may be on the call stack: it goes in the next turn. */
         watch_arm(m->rebuild, 0);
         return;
@@ -121,10 +126,23 @@ static void once_finish(struct manager *m)
         finish_with(m, EX_IOERR);
 }
 
+/* READY is said when a kill would lose nothing any more. */
+static void say_ready(struct manager *m)
+{
+    if (m->ready || !m->intake || !intake_placed(m->intake))
+        return;
+    m->ready = true;
+    if (!m->once)
+        log_notice("ready, mode %s%s", policy_mode_name(m->config->policy.mode),
+                   m->dry_run ? ", dry run: nothing is kept" : "");
+    notify_ready();
+}
+
 static void on_caught_up(void *userdata)
 {
     struct manager *m = userdata;
 
+    say_ready(m);
     if (m->once)
         once_finish(m);
 }
@@ -142,22 +160,20 @@ static int start_intake(struct manager *m)
     return r;
 }
 
+/* First the old intake goes, then a new one is tried now and then: its first write shows
+ * whether there is room. */
 static void on_rebuild(void *userdata, unsigned what)
 {
     struct manager *m = userdata;
-    uint64_t room = 0;
 
     m->intake = intake_free(m->intake);
-    if (store_free_space(m->store, &room) == 0 && room < MANAGER_ROOM_MIN) {
+    if (m->full) {
+        m->full = false;
         watch_arm(m->rebuild, REBUILD_AFTER);
         return;
     }
-    if (start_intake(m) != 0) {
+    if (start_intake(m) != 0)
         watch_arm(m->rebuild, REBUILD_AFTER);
-        return;
-    }
-    log_notice("reading goes on from the stored places");
-    m->paused = false;
     desk_wake(m->desk);
 }
 
@@ -401,10 +417,7 @@ int manager_new(const struct manager_params *params, struct manager **ret,
     if (m->config->reportable.n > 0)
         log_warning("LAB: `reportable` names special-purpose networks; only reserved "
                     "domains can be written to");
-    if (!m->once)
-        log_notice("ready, mode %s%s", policy_mode_name(m->config->policy.mode),
-                   m->dry_run ? ", dry run: nothing is kept" : "");
-    notify_ready();
+    say_ready(m);
     *ret = m;
     return 0;
 }

@@ -178,7 +178,7 @@ static int search_file(struct search *s, const char *path, int64_t max, bool *re
 {
     _cleanup_(cleanup_close) int fd = -1;
     struct lines *lines = NULL;
-    int64_t begin, size;
+    int64_t begin = 0, size = 0;
     int r = open_log(path, max, &fd, &begin, &size);
 
     if (r < 0)
