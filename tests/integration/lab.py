@@ -102,6 +102,10 @@ class MailServer:
         return "250 2.1.5 Ok"
 
     async def handle_DATA(self, server, session, envelope):
+        # A server that has the dot goes on with the message when the client is gone.
+        return await asyncio.shield(asyncio.ensure_future(self._take(envelope)))
+
+    async def _take(self, envelope):
         self.dots += 1
         if self.data_delay:
             await asyncio.sleep(self.data_delay)
