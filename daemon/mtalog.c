@@ -1,9 +1,13 @@
 /* What the MTA's log proves.
  *
  * FOUND: a line of the kind that is written when a message has been taken names the
- * Message-ID (sendmail, Exim); or Postfix' cleanup(8) names it and a later line says that
- * the queue manager has that queue id. cleanup(8) alone writes its line on seeing the
- * header, also for a message that is broken off or refused after it: that is UNKNOWN.
+ * Message-ID (sendmail, Exim); or Postfix' cleanup(8) names it. That line is written on
+ * seeing the header, also for a message that is broken off or refused after it. So it
+ * counts at once when a later line says that the queue manager has that queue id, and
+ * else when Postfix has had time to say what went wrong and has not: no smtpd(8) lost a
+ * client while it took a message or was about to answer (any client: its line does not
+ * say which message it was), and nothing refused or discarded that queue id. If something
+ * did, that is UNKNOWN.
  *
  * ABSENT: no line names it, and
  *  - the log reaches from before the attempt to now: its first line, or that of the
@@ -58,11 +62,13 @@ struct search {
     int64_t delay;       /* of the MTA that wrote since, -1: none did */
     char named[QUEUE_IDS][QUEUE_ID_MAX]; /* by cleanup(8), to be confirmed */
     unsigned n_named;
-    bool unconfirmed, found;
+    int64_t named_at;  /* the time of the latest of these lines */
+    int64_t broken_at; /* when a client was lost last */
+    bool unconfirmed, refused, found;
     char queue_id[QUEUE_ID_MAX];
 };
 
-static void take_named(struct search *s, const char *line, size_t n)
+static void take_named(struct search *s, const char *line, size_t n, int64_t time)
 {
     char id[QUEUE_ID_MAX] = "";
     bool has_id = delivery_log_queue_id(line, n, id, sizeof(id));
@@ -73,28 +79,52 @@ static void take_named(struct search *s, const char *line, size_t n)
         return;
     }
     s->unconfirmed = true;
-    if (has_id && s->n_named < QUEUE_IDS)
+    s->named_at = time;
+    /* Without its queue id nothing can be said of what became of it. */
+    s->refused = !has_id || s->n_named == QUEUE_IDS;
+    if (!s->refused)
         memcpy(s->named[s->n_named++], id, sizeof(id));
 }
 
-static void search_message(struct search *s, const char *line, size_t n)
+/* time: of the line, MOMENT_NONE when it does not tell. */
+static void search_message(struct search *s, const char *line, size_t n, int64_t time)
 {
     if (delivery_log_names(line, n, s->message_id)) {
-        take_named(s, line, n);
+        take_named(s, line, n, time);
         return;
     }
-    for (unsigned i = 0; i < s->n_named; i++)
+    if (delivery_log_breaks(line, n) && time > s->broken_at)
+        s->broken_at = time;
+    for (unsigned i = 0; i < s->n_named; i++) {
         if (delivery_log_confirms(line, n, s->named[i])) {
             s->found = true;
             memcpy(s->queue_id, s->named[i], QUEUE_ID_MAX);
             return;
         }
+        if (i + 1 == s->n_named && delivery_log_refuses(line, n, s->named[i]))
+            s->refused = true;
+    }
+}
+
+static int64_t whole_second(int64_t time)
+{
+    return time - time % USEC_PER_SEC;
+}
+
+/* Whether the latest line of cleanup(8) stands: time enough has passed without a word of
+ * trouble. Processes write side by side and stamps may have whole seconds only, so a
+ * client that was lost in the same second counts. */
+static bool named_stands(const struct search *s)
+{
+    return s->n_named > 0 && !s->refused && s->delay >= 0 && s->named_at != MOMENT_NONE &&
+           s->named_at >= whole_second(s->since) && s->now - s->named_at >= s->delay &&
+           (s->broken_at == MOMENT_NONE || s->broken_at < whole_second(s->named_at));
 }
 
 /* Traditional stamps have whole seconds only: the second of the attempt counts. */
 static void note_program(struct search *s, struct slice program, int64_t time)
 {
-    if (time < s->since - s->since % USEC_PER_SEC)
+    if (time < whole_second(s->since))
         return;
     for (size_t i = 0; i < sizeof(mtas) / sizeof(mtas[0]); i++)
         if (slice_starts(program, mtas[i].program) && mtas[i].delay > s->delay)
@@ -108,6 +138,10 @@ static enum mtalog_answer conclude(const struct search *s, bool covered,
         memcpy(queue_id, s->queue_id, QUEUE_ID_MAX);
         return MTALOG_FOUND;
     }
+    if (named_stands(s)) {
+        memcpy(queue_id, s->named[s->n_named - 1], QUEUE_ID_MAX);
+        return MTALOG_FOUND;
+    }
     if (s->unconfirmed || !covered || s->delay < 0 || s->now - s->since < s->delay)
         return MTALOG_UNKNOWN;
     return MTALOG_ABSENT;
@@ -119,11 +153,12 @@ static int on_line(void *userdata, const char *line, size_t n, uint64_t end)
 {
     struct search *s = userdata;
     struct logline parsed;
+    bool whole = logline_parse(line, n, s->now, false, &parsed) == 0;
 
-    search_message(s, line, n);
+    search_message(s, line, n, whole ? parsed.time.usec : MOMENT_NONE);
     if (s->found)
         return 1;
-    if (logline_parse(line, n, s->now, false, &parsed) != 0)
+    if (!whole)
         return 0;
     if (s->first == MOMENT_NONE)
         s->first = parsed.time.usec;
@@ -263,7 +298,7 @@ static int search_entry(struct search *s, sd_journal *j)
         line = NULL;
         return -ENOMEM;
     }
-    search_message(s, line, strlen(line));
+    search_message(s, line, strlen(line), (int64_t)time);
     return n;
 }
 
@@ -315,7 +350,12 @@ static enum mtalog_answer find_in_journal(struct search *s,
 enum mtalog_answer mtalog_find(const char *log, const char *message_id, int64_t since,
                                int64_t now, char queue_id[static QUEUE_ID_MAX])
 {
-    struct search s = {.message_id = message_id, .since = since, .now = now, .delay = -1};
+    struct search s = {.message_id = message_id,
+                       .since = since,
+                       .now = now,
+                       .delay = -1,
+                       .named_at = MOMENT_NONE,
+                       .broken_at = MOMENT_NONE};
 
     queue_id[0] = '\0';
     if (since == MOMENT_NONE)

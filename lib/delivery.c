@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "text.h"
+
 /* The first row that fits decides. Replies from low to high, both included. What is not
  * in the table for a stage is a reply that no server should give there. */
 static const struct {
@@ -165,21 +167,61 @@ bool delivery_log_queue_id(const char *line, size_t n, char *ret, size_t max)
            take_id(p, id_n, ret, max);
 }
 
+/* What follows the tag, "program[pid]: "; no bytes when there is none. */
+static struct slice after_tag(const char *line, size_t n)
+{
+    const char *p = memmem(line, n, "]: ", 3);
+
+    return p ? (struct slice){p + 3, n - (size_t)(p + 3 - line)}
+             : (struct slice){line, 0};
+}
+
+static bool skip(struct slice *s, const char *prefix)
+{
+    size_t n = strlen(prefix);
+
+    if (!slice_starts(*s, prefix))
+        return false;
+    *s = (struct slice){s->p + n, s->n - n};
+    return true;
+}
+
+static bool starts_with_any(struct slice s, const char *const *words)
+{
+    for (; *words; words++)
+        if (slice_starts(s, *words))
+            return true;
+    return false;
+}
+
 bool delivery_log_confirms(const char *line, size_t n, const char *queue_id)
 {
-    const char *end = line + n;
-    const char *p = memmem(line, n, "]: ", 3);
-    size_t id_n = strlen(queue_id);
+    static const char *const words[] = {"from=<", "to=<", NULL};
+    struct slice s = after_tag(line, n);
 
-    if (!p || id_n == 0)
-        return false;
-    p += 3;
-    if ((size_t)(end - p) < id_n + 2 || memcmp(p, queue_id, id_n) != 0 ||
-        memcmp(p + id_n, ": ", 2) != 0)
-        return false;
-    p += id_n + 2;
-    return ((size_t)(end - p) >= 6 && memcmp(p, "from=<", 6) == 0) ||
-           ((size_t)(end - p) >= 4 && memcmp(p, "to=<", 4) == 0);
+    return queue_id[0] && skip(&s, queue_id) && skip(&s, ": ") &&
+           starts_with_any(s, words);
+}
+
+bool delivery_log_refuses(const char *line, size_t n, const char *queue_id)
+{
+    static const char *const words[] = {
+        "reject: ", "milter-reject: ", "discard: ", "milter-discard: ", NULL};
+    struct slice s = after_tag(line, n);
+    bool warning = skip(&s, "warning: ");
+
+    return queue_id[0] && skip(&s, queue_id) && skip(&s, ": ") &&
+           (warning || starts_with_any(s, words));
+}
+
+bool delivery_log_breaks(const char *line, size_t n)
+{
+    static const char *const words[] = {"DATA", "END-OF-MESSAGE", NULL};
+    struct slice s = after_tag(line, n);
+
+    return memmem(line, n, "smtpd[", 6) &&
+           (skip(&s, "lost connection after ") || skip(&s, "timeout after ")) &&
+           starts_with_any(s, words);
 }
 
 bool delivery_queue_id(const char *reply, char *ret, size_t max)

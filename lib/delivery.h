@@ -55,6 +55,13 @@ bool delivery_log_queue_id(const char *line, size_t n, char *ret, size_t max);
 /* Whether a line says that the queue manager has that message or passed it on:
  * "…: 4ZbQ1x2: from=<…>" or "to=<…>". */
 bool delivery_log_confirms(const char *line, size_t n, const char *queue_id);
+/* Whether a line says that Postfix turned that message down: "…: 4ZbQ1x2: reject: …",
+ * "milter-reject: ", "discard: ", "milter-discard: ", or a warning about it. */
+bool delivery_log_refuses(const char *line, size_t n, const char *queue_id);
+/* Whether a line says that Postfix' smtpd(8) lost a client that was sending a message or
+ * waited for the answer to it: "lost connection after DATA …", "timeout after
+ * END-OF-MESSAGE …". */
+bool delivery_log_breaks(const char *line, size_t n);
 /* "4ZbQ1x2" out of the final reply: "250 2.0.0 Ok: queued as 4ZbQ1x2", "250 OK
  * id=1abcDE-000abc-12", "250 2.0.0 8f3b2c1d Message accepted for delivery". False when
  * there is none, or it is longer than max - 1 bytes of [A-Za-z0-9-]. */

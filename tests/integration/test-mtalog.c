@@ -30,6 +30,17 @@
 #define REJECT                                                          \
     "2026-11-22T21:36:13.800000+00:00 mx postfix/cleanup[9]: 4ZbQ1x2: " \
     "milter-reject: END-OF-MESSAGE from localhost\n"
+#define REJECT_OTHER                                                    \
+    "2026-11-22T21:36:13.800000+00:00 mx postfix/cleanup[9]: 4ZbQ1x3: " \
+    "milter-reject: END-OF-MESSAGE from localhost\n"
+#define SMTPD_LOST(time, what) \
+    "2026-11-22T" time "+00:00 mx postfix/smtpd[9]: " what " from localhost\n"
+#define NAMED_EARLY                                                     \
+    "2026-11-22T21:36:12.700000+00:00 mx postfix/cleanup[9]: 4ZbQ1x1: " \
+    "message-id=" ID "\n"
+#define NAMED_AGAIN                                                     \
+    "2026-11-22T21:36:14.700000+00:00 mx postfix/cleanup[9]: 4ZbQ1x4: " \
+    "message-id=" ID "\n"
 #define SENDMAIL                                                                 \
     "Nov 22 21:36:13 mx sm-mta[9]: 5AMLaDxQ0123: from=<a@example.org>, size=9, " \
     "msgid=" ID ", proto=ESMTP\n"
@@ -58,10 +69,46 @@ static const struct {
     {"rotated between the two", BEFORE NAMED, TAKEN, LATER, MTALOG_FOUND, "4ZbQ1x2"},
     {"rotated, and the file not yet there again", BEFORE NAMED TAKEN, NULL, LATER,
      MTALOG_FOUND, "4ZbQ1x2"},
-    {"named but not queued", NULL, BEFORE CONNECT NAMED, LATER, MTALOG_UNKNOWN, ""},
-    {"named but refused", NULL, BEFORE CONNECT NAMED REJECT, LATER, MTALOG_UNKNOWN, ""},
-    {"named, and another one queued", NULL, BEFORE NAMED OTHER TAKEN_OTHER, LATER,
+    {"named, and no trouble after it", NULL, BEFORE CONNECT NAMED, LATER, MTALOG_FOUND,
+     "4ZbQ1x2"},
+    {"named alone in a log that begins later", NULL, NAMED, LATER, MTALOG_FOUND,
+     "4ZbQ1x2"},
+    {"named just now", NULL, BEFORE CONNECT NAMED, SINCE + 5 * USEC_PER_SEC,
      MTALOG_UNKNOWN, ""},
+    {"named by an earlier attempt", NULL, BEFORE NAMED_EARLY CONNECT, LATER,
+     MTALOG_UNKNOWN, ""},
+    {"named, then the client was lost", NULL,
+     BEFORE NAMED SMTPD_LOST("21:36:20.000000", "lost connection after DATA (9 bytes)"),
+     LATER, MTALOG_UNKNOWN, ""},
+    {"named, then lost before the answer", NULL,
+     BEFORE NAMED SMTPD_LOST("21:36:20.000000", "lost connection after END-OF-MESSAGE"),
+     LATER, MTALOG_UNKNOWN, ""},
+    {"named, then timed out", NULL,
+     BEFORE NAMED SMTPD_LOST("21:36:20.000000", "timeout after DATA"), LATER,
+     MTALOG_UNKNOWN, ""},
+    {"named, then timed out before the answer", NULL,
+     BEFORE NAMED SMTPD_LOST("21:36:20.000000", "timeout after END-OF-MESSAGE"), LATER,
+     MTALOG_UNKNOWN, ""},
+    {"a client lost in the same second, written first", NULL,
+     BEFORE SMTPD_LOST("21:36:13.600000", "lost connection after DATA") NAMED, LATER,
+     MTALOG_UNKNOWN, ""},
+    {"a client lost before", NULL,
+     BEFORE SMTPD_LOST("21:36:12.900000", "lost connection after DATA") NAMED, LATER,
+     MTALOG_FOUND, "4ZbQ1x2"},
+    {"a client lost at another stage", NULL,
+     BEFORE NAMED SMTPD_LOST("21:36:20.000000", "lost connection after RCPT"), LATER,
+     MTALOG_FOUND, "4ZbQ1x2"},
+    {"lost before the answer, but queued", NULL,
+     BEFORE NAMED SMTPD_LOST("21:36:13.900000", "lost connection after END-OF-MESSAGE")
+         TAKEN,
+     LATER, MTALOG_FOUND, "4ZbQ1x2"},
+    {"named, and another one refused", NULL, BEFORE CONNECT NAMED REJECT_OTHER, LATER,
+     MTALOG_FOUND, "4ZbQ1x2"},
+    {"refused, then named again", NULL, BEFORE NAMED REJECT NAMED_AGAIN, LATER,
+     MTALOG_FOUND, "4ZbQ1x4"},
+    {"named but refused", NULL, BEFORE CONNECT NAMED REJECT, LATER, MTALOG_UNKNOWN, ""},
+    {"named just now, and another one queued", NULL, BEFORE NAMED OTHER TAKEN_OTHER,
+     SINCE + 5 * USEC_PER_SEC, MTALOG_UNKNOWN, ""},
     {"named by sendmail", NULL, SENDMAIL_BEFORE SENDMAIL, LATER, MTALOG_FOUND,
      "5AMLaDxQ0123"},
     {"Postfix was there and did not name it", NULL, BEFORE CONNECT OTHER, LATER,

@@ -144,6 +144,50 @@ START_TEST(a_header_seen_is_not_yet_a_message_taken)
 }
 END_TEST
 
+static bool refuses(const char *text)
+{
+    char line[200];
+    int n = snprintf(line, sizeof(line), "Nov 22 21:36:13 mx postfix/%s", text);
+
+    return delivery_log_refuses(line, (size_t)n, "4ZbQ1x2");
+}
+
+START_TEST(a_message_that_was_turned_down_is_known_by_its_queue_id)
+{
+    ck_assert(refuses("cleanup[9]: 4ZbQ1x2: reject: header Subject: x from localhost"));
+    ck_assert(refuses("cleanup[9]: 4ZbQ1x2: milter-reject: END-OF-MESSAGE from x"));
+    ck_assert(refuses("cleanup[9]: 4ZbQ1x2: discard: body x"));
+    ck_assert(refuses("cleanup[9]: 4ZbQ1x2: milter-discard: milter x"));
+    ck_assert(refuses("smtpd[9]: 4ZbQ1x2: reject: END-OF-MESSAGE from x: 554"));
+    ck_assert(refuses("cleanup[9]: warning: 4ZbQ1x2: queue file size limit exceeded"));
+    ck_assert(!refuses("cleanup[9]: 4ZbQ1x: reject: header"));
+    ck_assert(!refuses("cleanup[9]: 4ZbQ1x22: reject: header"));
+    ck_assert(!refuses("cleanup[9]: 4ZbQ1x2: message-id=<reject: @example.org>"));
+    ck_assert(!refuses("smtpd[9]: NOQUEUE: reject: 4ZbQ1x2: reject: RCPT"));
+    ck_assert(!refuses(""));
+    ck_assert(!delivery_log_refuses("x[1]: : reject: ", 16, ""));
+}
+END_TEST
+
+static bool breaks(const char *line)
+{
+    return delivery_log_breaks(line, strlen(line));
+}
+
+START_TEST(a_client_that_left_while_it_sent_a_message_is_noticed)
+{
+    ck_assert(breaks("x postfix/smtpd[9]: lost connection after DATA from localhost"));
+    ck_assert(breaks("x postfix/smtpd[9]: lost connection after DATA (17 bytes) from x"));
+    ck_assert(breaks("x postfix/smtpd[9]: lost connection after END-OF-MESSAGE from x"));
+    ck_assert(breaks("x postfix/smtpd[9]: timeout after DATA (17 bytes) from x"));
+    ck_assert(breaks("x postfix/smtpd[9]: timeout after END-OF-MESSAGE from x"));
+    ck_assert(!breaks("x postfix/smtpd[9]: lost connection after RCPT from x"));
+    ck_assert(!breaks("x postfix/smtp[9]: lost connection after DATA from x"));
+    ck_assert(!breaks("x postfix/smtpd[9]: warning: lost connection after DATA"));
+    ck_assert(!breaks(""));
+}
+END_TEST
+
 static void expect_log_id(const char *line, const char *want)
 {
     char id[32] = "untouched";
@@ -212,6 +256,8 @@ int main(void)
     tcase_add_test(tc, a_lost_connection_is_in_doubt_only_after_the_dot);
     tcase_add_test(tc, an_mta_that_does_not_listen_is_down);
     tcase_add_test(tc, actions_have_names);
+    tcase_add_test(tc, a_message_that_was_turned_down_is_known_by_its_queue_id);
+    tcase_add_test(tc, a_client_that_left_while_it_sent_a_message_is_noticed);
     tcase_add_test(tc, an_mta_names_the_message_in_its_log);
     tcase_add_test(tc, other_messages_are_not_taken_for_ours);
     tcase_add_test(tc, a_header_seen_is_not_yet_a_message_taken);
