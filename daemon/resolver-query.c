@@ -76,6 +76,8 @@ void chain_done(struct chain *c)
 
 /* Ends */
 
+static const char no_data[] = "the registry has no data (404)";
+
 /* The server's name out of a URL that has passed rdap_check_url(); printable. */
 static char *server_name(const struct query *q)
 {
@@ -186,6 +188,10 @@ static void answered(struct query *q, const char *server,
         end_with_network(q, server, net);
         return;
     }
+    if (k == RDAP_E_NO_DATA) {
+        end_with_no(q, server, no_data, true);
+        return;
+    }
     if (detail)
         shown = text_escape(detail, strlen(detail), SHOWN_MAX);
     query_fail(q, server, true, 0, "%s: %s", server,
@@ -202,7 +208,7 @@ static void judge(struct query *q, const char *server, const struct fetch_result
     case RDAP_NO_DATA:
         host_worked(q);
         host_leave(q);
-        end_with_no(q, server, "the registry has no data (404)", true);
+        end_with_no(q, server, no_data, true);
         break;
     case RDAP_SLOW_DOWN: slow_down(q, server, result->retry_after); break;
     case RDAP_REFUSED: refused(q, server, result->status); break;

@@ -57,6 +57,22 @@ START_TEST(a_404_is_a_no_and_is_remembered)
 }
 END_TEST
 
+START_TEST(a_404_in_the_body_of_a_200_is_the_same_no)
+{
+    struct world w;
+    const struct contact_result *r;
+
+    world_new(&w);
+    r = ask(&w, "198.18.22.1");
+    ck_assert_int_eq(r->outcome, CONTACT_NONE_PUBLISHED);
+    ck_assert_ptr_nonnull(strstr(r->detail, "404"));
+    r = ask(&w, "198.18.22.1");
+    ck_assert_int_eq(r->outcome, CONTACT_NONE_PUBLISHED);
+    ck_assert_uint_eq(requests("plain", "/rdap/ip/198.18.22.1\""), 1);
+    world_done(&w);
+}
+END_TEST
+
 START_TEST(a_network_without_mailbox_is_a_no)
 {
     struct world w;
@@ -336,6 +352,7 @@ void add_answer_tests(TCase *tc)
     tcase_add_test(tc, the_published_mailbox_is_found);
     tcase_add_test(tc, the_request_says_who_asks_and_for_what);
     tcase_add_test(tc, a_404_is_a_no_and_is_remembered);
+    tcase_add_test(tc, a_404_in_the_body_of_a_200_is_the_same_no);
     tcase_add_test(tc, a_network_without_mailbox_is_a_no);
     tcase_add_test(tc, an_address_that_no_registry_has_is_a_no);
     tcase_add_test(tc, special_purpose_addresses_are_not_asked_about);
