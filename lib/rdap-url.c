@@ -198,19 +198,32 @@ int rdap_check_url(const char *url, const char *previous_url,
     return 0;
 }
 
+/* Leading zeros do not make it another port (RFC 3986 section 6.2.3 on the default). */
+static struct slice without_default(const struct url *url)
+{
+    struct slice port = url->port;
+
+    while (port.n > 1 && port.p[0] == '0')
+        port = (struct slice){port.p + 1, port.n - 1};
+    if (slice_equal_str(port, url->https ? "443" : "80"))
+        port.n = 0;
+    return port;
+}
+
 char *rdap_url_host(const char *url)
 {
     struct url parts;
-    struct slice host;
+    struct slice host, port;
     char *text;
     int n;
 
     if (!url_split(url, &parts))
         return NULL;
     host = without_root(parts.host);
+    port = without_default(&parts);
     n = asprintf(&text, "%s%.*s%s%s%.*s", parts.literal6 ? "[" : "", (int)host.n, host.p,
-                 parts.literal6 ? "]" : "", parts.port.n > 0 ? ":" : "",
-                 (int)parts.port.n, parts.port.p ? parts.port.p : "");
+                 parts.literal6 ? "]" : "", port.n > 0 ? ":" : "", (int)port.n,
+                 port.p ? port.p : "");
     if (n < 0)
         return NULL;
     for (char *p = text; *p; p++)

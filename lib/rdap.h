@@ -99,7 +99,7 @@ bool rdap_check_peer(const struct addr *peer, const struct netlist *lab_networks
  * absolute, scheme-relative, absolute-path and relative-path references). The caller frees
  * it; NULL when it makes no URL or out of memory. */
 char *rdap_resolve_location(const char *url, const char *location);
-/* Lower-cased host (and port if given) of a URL, the key of per-server pauses. Frees as
+/* Lower-cased host of a URL (and port, unless it is the scheme's own), the key of per-server pauses. Frees as
  * above; NULL when it has none. */
 char *rdap_url_host(const char *url);
 

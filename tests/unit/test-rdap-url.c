@@ -228,8 +228,21 @@ START_TEST(pauses_are_kept_per_host_and_port)
 {
     expect_host("https://RDAP.Example/ip/203.0.113.5", "rdap.example");
     expect_host("https://rdap.example.:8443/", "rdap.example:8443");
-    expect_host("http://[2001:DB8::1]:80/", "[2001:db8::1]:80");
+    expect_host("http://[2001:DB8::1]:8080/", "[2001:db8::1]:8080");
+    expect_host("https://rdap.example:80/", "rdap.example:80");
+    expect_host("http://rdap.example:443/", "rdap.example:443");
+    expect_host("https://rdap.example:08443/", "rdap.example:8443");
     expect_host("nonsense", NULL);
+}
+END_TEST
+
+START_TEST(the_port_of_the_scheme_makes_no_other_server)
+{
+    expect_host("https://rdap.example/", "rdap.example");
+    expect_host("https://rdap.example:443/", "rdap.example");
+    expect_host("https://rdap.example:00443/", "rdap.example");
+    expect_host("http://rdap.example:80/", "rdap.example");
+    expect_host("http://[2001:DB8::1]:80/", "[2001:db8::1]");
 }
 END_TEST
 
@@ -302,6 +315,7 @@ int main(void)
     tcase_add_test(tc, a_location_is_made_absolute);
     tcase_add_test(tc, a_location_that_makes_no_url_is_refused);
     tcase_add_test(tc, pauses_are_kept_per_host_and_port);
+    tcase_add_test(tc, the_port_of_the_scheme_makes_no_other_server);
     tcase_add_test(tc, a_question_is_joined_with_one_slash);
     tcase_add_test(tc, statuses_are_told_apart);
     suite_add_tcase(suite, tc);
