@@ -12,9 +12,10 @@
 #include "cleanup.h"
 #include "rules.h"
 
-/* rsyslog compares program, pid and text, and the text has the port: so many refusals of
- * one connection exceed any MaxAuthTries, and a number beyond that is made up. */
-#define REPEAT_MAX 10000
+/* syslogd counts on until another line comes, so the number can grow large where a text
+ * has no port; but a second has only so many refusals, and a number beyond that is made
+ * up. */
+#define REPEAT_MAX 1000000
 
 struct attempts {
     struct attempts_counters counters;
