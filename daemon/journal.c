@@ -390,10 +390,7 @@ static int look(struct journal *j)
             return r;
         j->placed = true;
     }
-    r = read_entries(j);
-    if (j->paused)
-        j->placed = false;
-    return r;
+    return read_entries(j);
 }
 
 /* A damaged journal: opened anew at the same place, which it then may read; if it cannot
