@@ -97,6 +97,11 @@ class Mail:
         found = re.search(rf"^{re.escape(name)}:[ \t]*(.*?)[ \t]*\r?$", self.text, re.M)
         return found.group(1) if found else None
 
+    def source(self):
+        """The first address of `Source IP:`."""
+        found = re.match(r"[0-9a-f.:]+", self.label("Source IP") or "")
+        return found.group() if found else None
+
     def count(self):
         """The number at the start of `Number of events:`."""
         found = re.match(r"\d+", self.label("Number of events") or "")

@@ -11,6 +11,7 @@ The last line is `N passed, N failed, N skipped`."""
 import argparse
 import concurrent.futures
 import datetime
+import glob
 import json
 import os
 import re
@@ -641,26 +642,44 @@ def an_old_burst_is_not_reported(lab):
 
 # --- registries -------------------------------------------------------------------------------
 
+USELESS = {
+    "a page for people": {"body": "<html>Too many requests</html>",
+                          "headers": {"Content-Type": "text/html"}},
+    "half an answer": {"contact": ISP, "cut": 100},
+    "50 MiB": {"body_size": 50 << 20},
+    "an endless answer": {"contact": ISP, "drip": 0.3},
+    "another network": {"contact": CLOUD, "network": "198.51.100.0/24"},
+    "404": {"status": 404, "json": {"errorCode": 404}},
+    "429": {"status": 429, "headers": {"Retry-After": "3600"}},
+    "500": {"status": 500},
+    "no answer": {"hangup": True},
+    "a redirect to itself": {"redirect": "{base}/rdap/ip/203.0.113.5"},
+    "a redirect to a file": {"redirect": "file:///etc/passwd"},
+    "a redirect into the private network": {"redirect": "http://10.0.0.1/ip/203.0.113.5"},
+    "a real domain in a lab": {"contact": "abuse@desk.home.arpa"},
+    "something that is no mailbox": {"contact": "abuse@isp.example>\r\nRCPT TO:<x@y.example"},
+}
+
+
 @scenario
-def useless_registry_answers_lead_to_no_mail(lab):
-    prepared(lab, {"answers": {
-        "203.0.113.1": {"status": 200, "body": "<html>Too many requests</html>",
-                        "headers": {"Content-Type": "text/html"}},
-        "203.0.113.2": {"contact": ISP, "cut": 100},
-        "203.0.113.3": {"body_size": 50 << 20},
-        "203.0.113.4": {"contact": CLOUD, "network": "198.51.100.0/24"},
-        "203.0.113.6": {"status": 404, "json": {"errorCode": 404}},
-        "203.0.113.7": {"hangup": True},
-        "203.0.113.8": {"redirect": "{base}/rdap/ip/203.0.113.8"},
-        "203.0.113.9": {"contact": "abuse@desk.home.arpa"},
-        "203.0.113.10": {"redirect": "file:///etc/passwd"},
-    }})
-    for i in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10):
-        lab.log.failures(f"203.0.113.{i}", 6, when=long_ago())
-    done = lab.run("--once", seconds=60)
-    check(done.returncode == 75, f"exit status {done.returncode}: {done.stdout}")
-    lab.no_more_mails(1, 0.2)
-    the_report(lab, "203.0.113.5", ISP, 6)
+def useless_registry_answers_lead_to_no_mail_and_are_told_apart(lab):
+    prepared(lab, rdap={"timeout": "3s"})
+    lab.configure(rdap={**lab.rdap.settings(), "timeout": "3s"})
+    lab.log.failures("203.0.113.5", 6, when=long_ago())
+    said = {}
+    for name, answer in USELESS.items():
+        lab.rdap.restart({"answers": {"203.0.113.5": answer}})
+        for left in glob.glob(lab.path("state.db*")):
+            os.unlink(left)
+        done = lab.run("--once")
+        check(done.returncode in (0, 75), f"{name}: exit {done.returncode}: {done.stdout}")
+        check(not lab.mail.mails, f"{name}: a mail was sent: {done.stdout}")
+        told = re.findall(r"incident 1 from 203.0.113.5: (.*contact.*)", done.stdout)
+        check(told, f"{name}: no reason in: {done.stdout}")
+        said[name] = told[0]
+    for temporary in ("429", "500", "no answer"):
+        check("cannot be looked up" in said[temporary], f"{temporary}: {said[temporary]}")
+    check(len(set(said.values())) >= 8, f"the reasons hardly differ: {said}")
 
 
 @scenario
@@ -759,7 +778,7 @@ def it_stops_in_time_while_the_mail_server_thinks(lab):
     lab.mail.data_delay = 40
     daemon = lab.daemon()
     lab.log.failures("203.0.113.5", 6)
-    wait_until("the dot", lambda: lab.mail.dots >= 1, 20 * lab.patience)
+    lab.wait_mails(1)
     code, seconds = daemon.stop()
     check(code == 0, f"exit status {code}")
     check(seconds < 20 * lab.patience, f"it took {seconds:.1f} s")
@@ -773,13 +792,15 @@ def an_unknown_outcome_is_answered_by_the_mail_servers_log(lab):
         f.write(b"2020-01-01T00:00:00.000000+00:00 host postfix/master[1]: daemon started\n")
     daemon = lab.daemon()
     lab.log.failures("203.0.113.5", 6)
-    wait_until("the dot", lambda: lab.mail.dots >= 1, 20 * lab.patience)
-    daemon.kill()
     lab.wait_mails(1)
+    daemon.kill()
     message_id = str(lab.mail.mails[0].message["Message-ID"])
     with open(lab.path("mail.log"), "ab") as f:
-        f.write(lab.log.line("").split(b" ")[0] +
-                f" host postfix/cleanup[77]: 4ZbQ1x2: message-id={message_id}\n".encode())
+        stamp = lab.log.line("").split(b" ")[0]
+        for text in (f"cleanup[77]: 4ZbQ1x2: message-id={message_id}",
+                     "qmgr[78]: 4ZbQ1x2: from=<x@reporter.example>, size=2000, nrcpt=1 "
+                     "(queue active)"):
+            f.write(stamp + b" host postfix/" + text.encode() + b"\n")
     lab.mail.data_delay = 0
     lab.daemon()
     wait_incident(lab, "203.0.113.5", "sent")
@@ -792,9 +813,8 @@ def an_unknown_outcome_without_a_log_is_for_the_operator(lab):
     lab.mail.data_delay = 4
     daemon = lab.daemon()
     lab.log.failures("203.0.113.5", 6)
-    wait_until("the dot", lambda: lab.mail.dots >= 1, 20 * lab.patience)
-    daemon.kill()
     lab.wait_mails(1)
+    daemon.kill()
     lab.mail.data_delay = 0
     lab.daemon()
     wait_incident(lab, "203.0.113.5", "held", "delivery-unknown")
@@ -805,11 +825,11 @@ def an_unknown_outcome_without_a_log_is_for_the_operator(lab):
 def a_full_disk_pauses_the_reading_and_loses_nothing(lab):
     small = lab.path("small")
     os.mkdir(small)
-    if os.geteuid() != 0 or run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", small,
+    if os.geteuid() != 0 or run("mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", small,
                                 check=False).returncode:
         raise Skip("a small file system cannot be mounted here")
     try:
-        prepared(lab, state=os.path.join(small, "state.db"), detect={"settle": "2s"})
+        prepared(lab, state=os.path.join(small, "state.db"), detect={"settle": "30s"})
         daemon = lab.daemon()
         lab.log.failures("203.0.113.5", 3)
         time.sleep(1.5 * lab.patience)
@@ -820,13 +840,17 @@ def a_full_disk_pauses_the_reading_and_loses_nothing(lab):
                     f.write(b"x" * 512)
             except OSError:
                 pass
-        for i in range(1, 200):
-            lab.log.failures(f"198.51.100.{i}", 6)
-        daemon.wait_log(r"(?i)no room|disk|full|space")
+        # The write-ahead log has room of its own: so many networks that it is not enough.
+        networks = iter(range(1, 65536))
+        while not re.search(r"no room", daemon.text()):
+            check(next(networks) < 60000, "the full disk was never told")
+            for _ in range(200):
+                lab.log.failures(f"2001:db8:{next(networks):x}::1", 3)
+            time.sleep(0.2)
         check(daemon.process.poll() is None, "the daemon has ended")
         os.unlink(filler)
         lab.log.failures("203.0.113.5", 4)
-        wait_until("the report", lambda: lab.mail.about("203.0.113.5"), 90 * lab.patience)
+        wait_until("the report", lambda: lab.mail.about("203.0.113.5"), 120 * lab.patience)
         the_report(lab, "203.0.113.5", ISP, 7)
         daemon.stop()
     finally:
@@ -868,8 +892,8 @@ def scan_counts_what_the_daemon_reports(lab):
     check(len(attempts) == 17, f"{len(attempts)} attempts")
     check(sum(row["count"] for row in attempts if row["outcome"] == "failure") == 16,
           "not 16 failures")
-    check(rows[-1] == {"event": "summary", "lines": 17, "attempts": 16,
-                       "incidents": len(bursts)}, f"summary {rows[-1]}")
+    expected = {"event": "summary", "lines": 17, "attempts": 16, "incidents": len(bursts)}
+    check(expected.items() <= rows[-1].items(), f"summary {rows[-1]}")
 
 
 # --- running them -----------------------------------------------------------------------------

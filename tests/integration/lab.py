@@ -87,8 +87,7 @@ class MailServer:
         self.mails = []
         self.rcpt_replies = []  # answers to the next RCPTs, then 250
         self.data_replies = []  # answers after the dot, then 250
-        self.data_delay = 0.0  # seconds between the dot and the answer
-        self.dots = 0          # messages whose bytes have all arrived
+        self.data_delay = 0.0   # seconds between the dot and the answer
         self.lock = threading.Lock()
         self.controller = None
 
@@ -102,21 +101,15 @@ class MailServer:
         return "250 2.1.5 Ok"
 
     async def handle_DATA(self, server, session, envelope):
-        # A server that has the dot goes on with the message when the client is gone.
-        return await asyncio.shield(asyncio.ensure_future(self._take(envelope)))
-
-    async def _take(self, envelope):
-        self.dots += 1
-        if self.data_delay:
-            await asyncio.sleep(self.data_delay)
-        if self.data_replies:
-            reply = self.data_replies.pop(0)
-            if not reply.startswith("250"):
-                return reply
+        reply = self.data_replies.pop(0) if self.data_replies else "250"
         with self.lock:
-            self.mails.append(Mail(bytes(envelope.original_content), envelope.mail_from,
-                                   list(envelope.rcpt_tos)))
-            return f"250 2.0.0 Ok: queued as {len(self.mails):08X}"
+            if reply == "250":
+                self.mails.append(Mail(bytes(envelope.original_content),
+                                       envelope.mail_from, list(envelope.rcpt_tos)))
+                reply = f"250 2.0.0 Ok: queued as {len(self.mails):08X}"
+        # What was taken is taken, whether or not the client waits for the answer.
+        await asyncio.sleep(self.data_delay)
+        return reply
 
     def start(self):
         self.controller = _MailController(self, hostname="127.0.0.1", port=self.port)
@@ -134,7 +127,7 @@ class MailServer:
 
     def about(self, source):
         with self.lock:
-            return [m for m in self.mails if m.label("Source IP") == source]
+            return [m for m in self.mails if m.source() == source]
 
 
 # --- the daemon --------------------------------------------------------------------------
