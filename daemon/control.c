@@ -17,6 +17,7 @@
 #include "loop.h"
 
 #define CLIENT_TIME (10 * 1000000) /* µs */
+#define PAUSE       1000000
 
 struct client {
     struct control *control; /* NULL: the slot is free */
@@ -35,7 +36,7 @@ struct control {
     void *userdata;
     char *path;
     int fd;
-    struct watch *watch;
+    struct watch *watch, *pause;
     struct client clients[CONTROL_CLIENTS_MAX];
 };
 
@@ -144,6 +145,23 @@ static struct client *free_slot(struct control *control)
     return NULL;
 }
 
+static void on_connection(void *userdata, unsigned what);
+
+static void on_rested(void *userdata, unsigned what)
+{
+    struct control *control = userdata;
+
+    if (loop_fd(control->loop, control->fd, LOOP_READ, on_connection, control,
+                &control->watch) < 0)
+        watch_arm(control->pause, PAUSE);
+}
+
+static void rest(struct control *control)
+{
+    control->watch = watch_free(control->watch);
+    watch_arm(control->pause, PAUSE);
+}
+
 static void on_connection(void *userdata, unsigned what)
 {
     struct control *control = userdata;
@@ -151,8 +169,13 @@ static void on_connection(void *userdata, unsigned what)
     struct client *c = free_slot(control);
     socklen_t n = sizeof(c->peer);
 
-    if (fd < 0)
+    if (fd < 0) {
+        /* Without a descriptor left the connection stays waiting: not to be asked for
+         * again at once. */
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+            rest(control);
         return;
+    }
     if (!c) {
         log_warning("too many clients at the control socket: one is turned away");
         close(fd);
@@ -170,9 +193,11 @@ static void on_connection(void *userdata, unsigned what)
 /* Whether a process answers at this socket. */
 static bool is_alive(const struct sockaddr_un *sa)
 {
-    _cleanup_(cleanup_close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    _cleanup_(cleanup_close) int fd =
+        socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-    return fd >= 0 && connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0;
+    return fd >= 0 && (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 ||
+                       errno == EAGAIN);
 }
 
 /* The mode is set by the umask while binding, so that nobody gets in before a chmod. */
@@ -217,7 +242,9 @@ int control_new(struct loop *loop, const char *path, control_fn fn, void *userda
     c->fn = fn;
     c->userdata = userdata;
     c->fd = -1;
-    r = listen_at(path, &c->fd);
+    r = loop_timer(loop, on_rested, c, &c->pause);
+    if (r == 0)
+        r = listen_at(path, &c->fd);
     if (r == 0) {
         c->path = strdup(path);
         r = c->path ? loop_fd(loop, c->fd, LOOP_READ, on_connection, c, &c->watch)
@@ -239,6 +266,7 @@ struct control *control_free(struct control *c)
         if (c->clients[i].control)
             client_close(&c->clients[i]);
     watch_free(c->watch);
+    watch_free(c->pause);
     if (c->fd >= 0)
         close(c->fd);
     if (c->path)

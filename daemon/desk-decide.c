@@ -14,6 +14,7 @@
 #include "store.h"
 
 #define GUARD_RETRY (60 * USEC_PER_SEC)
+#define READ_RETRY  (5 * USEC_PER_SEC)
 
 /* ---- writing ---- */
 
@@ -116,7 +117,7 @@ static int gather(const struct desk *d, const struct incident *inc,
 
 /* ---- decisions ---- */
 
-void desk_log_fate(enum log_event event, const struct incident *inc,
+void desk_log_fate(struct desk *d, enum log_event event, const struct incident *inc,
                    enum policy_reason reason)
 {
     static const char *const word[] = {
@@ -128,11 +129,11 @@ void desk_log_fate(enum log_event event, const struct incident *inc,
     int priority = event == EVENT_HELD ? LOG_WARNING : LOG_NOTICE;
 
     if (event == EVENT_OBSERVED && inc->contact)
-        log_incident(event, priority, inc, "would be reported to %s (mode observe)",
-                     inc->contact);
+        ledger_note(d->ledger, event, priority, inc,
+                    "would be reported to %s (mode observe)", inc->contact);
     else
-        log_incident(event, priority, inc, "%s: %s", word[event],
-                     policy_reason_text(reason));
+        ledger_note(d->ledger, event, priority, inc, "%s: %s", word[event],
+                    policy_reason_text(reason));
 }
 
 static int observe(struct desk *d, struct incident *inc, enum policy_reason reason,
@@ -143,11 +144,10 @@ static int observe(struct desk *d, struct incident *inc, enum policy_reason reas
     if (r != 0)
         return r;
     r = store_report_add(d->store, inc->id, &inc->source,
-                         inc->contact ? inc->contact : d->config->report.local_contact,
-                         now, true);
+                         inc->contact ? inc->contact : "", now, true);
     if (r != 0)
         return ledger_abort(d->ledger, r);
-    desk_log_fate(EVENT_OBSERVED, inc, reason);
+    desk_log_fate(d, EVENT_OBSERVED, inc, reason);
     return 0;
 }
 
@@ -179,8 +179,15 @@ static int apply(struct desk *d, struct incident *inc,
     r = desk_put(d, inc, state, decision->reason, detail,
                  state == INCIDENT_WAITING ? decision->until : MOMENT_NONE);
     if (r == 0 && !(state == INCIDENT_WAITING && repeated))
-        desk_log_fate(event, inc, decision->reason);
+        desk_log_fate(d, event, inc, decision->reason);
     return r;
+}
+
+/* A login that succeeded may stand in a part of the log that is still unread. */
+static bool read_far_enough(const struct desk *d, const struct incident *inc)
+{
+    return d->policy.settle == 0 ||
+           d->read_until(d->userdata) >= inc->last.usec + d->policy.settle;
 }
 
 int desk_decide(struct desk *d, struct incident *inc,
@@ -192,6 +199,16 @@ int desk_decide(struct desk *d, struct incident *inc,
     enum policy_owner owner;
     int r;
 
+    if (incident_damaged(inc)) {
+        r = desk_put(d, inc, INCIDENT_DROPPED, REASON_STATE_LOST, NULL, MOMENT_NONE);
+        if (r == 0)
+            desk_log_fate(d, EVENT_DROPPED, inc, REASON_STATE_LOST);
+        return r;
+    }
+    incident_sort_addrs(inc);
+    if (!read_far_enough(d, inc))
+        return desk_put(d, inc, INCIDENT_WAITING, REASON_SETTLING, NULL,
+                        now + READ_RETRY);
     if (find_owner(d, inc, &owner) < 0) {
         log_error("the addresses of this host cannot be read, so nobody can be safely "
                   "reported: trying again in a minute");

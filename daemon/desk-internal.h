@@ -34,6 +34,7 @@ struct desk {
     struct policy_params policy; /* config's, without `settle` in mode once */
     const struct desk_ops *ops;
     void *userdata;
+    int64_t (*read_until)(void *userdata);
     bool once, stopping;
 
     struct resolver *resolver;
@@ -70,10 +71,12 @@ int desk_decide(struct desk *d, struct incident *inc,
 /* Asks for the contact; the answer comes later. -EAGAIN when too many are under way. */
 int desk_start_lookup(struct desk *d, const struct incident *inc);
 /* The journal's entry about a decision. */
-void desk_log_fate(enum log_event event, const struct incident *inc,
+void desk_log_fate(struct desk *d, enum log_event event, const struct incident *inc,
                    enum policy_reason reason);
 
-int post_start(struct desk *d); /* makes the deliverer of the configuration */
+/* Makes the deliverer of a configuration; the desk's old one stays until it is put in its
+ * place. 0 or a negative errno. */
+int post_new(struct desk *d, const struct config *config, struct deliverer **ret);
 /* Composes and stores the message of a decision to report. 0 or a failure. */
 int post_queue(struct desk *d, struct incident *inc, enum report_kind kind, int64_t now);
 /* Sends what is due, if nothing is on its way. Whether anything is on its way now. */

@@ -25,8 +25,10 @@
 /* The MTA may still be at work; mtalog.c lets the silence of Postfix count after 5 s. */
 #define ASK_LOG_AFTER (10 * USEC_PER_SEC)
 #define ASK_LOG_ONCE  (6 * USEC_PER_SEC)
+#define LOG_PATIENCE  (90 * USEC_PER_SEC)
 #define WRITE_AGAIN   (5 * USEC_PER_SEC)
 #define MTA_RETRY_MIN (5 * USEC_PER_SEC)
+#define LAB_RULE      "a lab writes to reserved domains only, and only a lab does"
 #define MTA_RETRY_MAX (300 * USEC_PER_SEC)
 
 DEFINE_CLEANUP(struct incident *, incident_free)
@@ -65,10 +67,16 @@ int desk_compose(struct desk *d, struct incident *inc, int64_t now, struct repor
     return compose(d, inc, local ? REPORT_LOCAL : REPORT_ABUSE, now, ret);
 }
 
-/* A lab may only write to names that nobody owns. */
-static bool recipient_allowed(const struct desk *d, enum report_kind kind, const char *to)
+static bool is_local(const struct desk *d, const char *to)
 {
-    return kind == REPORT_LOCAL || d->config->reportable.n == 0 || mailaddr_reserved(to);
+    return strcmp(to, d->config->report.local_contact) == 0;
+}
+
+/* A lab writes only to names that nobody owns, and nobody else does. Asked again before
+ * each attempt: the configuration may have changed meanwhile. */
+static bool recipient_allowed(const struct desk *d, const char *to)
+{
+    return is_local(d, to) || mailaddr_reserved(to) == (d->config->reportable.n > 0);
 }
 
 static int add_message(struct desk *d, struct incident *inc, struct report *report,
@@ -90,9 +98,20 @@ static int add_message(struct desk *d, struct incident *inc, struct report *repo
     int r = store_message_add(d->store, &m);
 
     if (r == 0)
-        r = store_report_add(d->store, inc->id, &inc->source, report->envelope_to, now,
-                             false);
+        r = store_report_add(d->store, inc->id, &inc->source,
+                             is_local(d, report->envelope_to) ? "" : report->envelope_to,
+                             now, false);
     return r == 0 ? 0 : ledger_abort(d->ledger, r);
+}
+
+static int hold_unmailable(struct desk *d, struct incident *inc, const char *detail)
+{
+    int r = desk_put(d, inc, INCIDENT_HELD, REASON_UNMAILABLE, detail, MOMENT_NONE);
+
+    if (r == 0)
+        ledger_note(d->ledger, EVENT_HELD, LOG_ERR, inc, "held for you: %s: %s", detail,
+                    inc->contact ? inc->contact : d->config->report.local_contact);
+    return r;
 }
 
 int post_queue(struct desk *d, struct incident *inc, enum report_kind kind, int64_t now)
@@ -107,20 +126,18 @@ int post_queue(struct desk *d, struct incident *inc, enum report_kind kind, int6
     r = compose(d, inc, kind, now, &report);
     if (r == -ENOMEM)
         return ledger_abort(d->ledger, r);
-    if (r < 0 || !recipient_allowed(d, kind, report.envelope_to)) {
+    if (r < 0)
+        return hold_unmailable(d, inc, "the mail cannot be composed");
+    if (!recipient_allowed(d, report.envelope_to)) {
         report_done(&report);
-        log_incident(EVENT_HELD, LOG_ERR, inc,
-                     "no mail can be made for recipient \"%s\": check `report:`",
-                     inc->contact ? inc->contact : d->config->report.local_contact);
-        return desk_put(d, inc, INCIDENT_HELD, REASON_DELIVERY_FAILED,
-                        "the mail could not be composed", MOMENT_NONE);
+        return hold_unmailable(d, inc, LAB_RULE);
     }
     r = desk_put(d, inc, INCIDENT_QUEUED, reason, NULL, MOMENT_NONE);
     if (r == 0)
         r = add_message(d, inc, &report, now);
     if (r == 0)
-        log_incident(EVENT_QUEUED, LOG_INFO, inc, "report to %s queued as %s",
-                     report.envelope_to, report.message_id);
+        ledger_note(d->ledger, EVENT_QUEUED, LOG_INFO, inc, "report to %s queued as %s",
+                    report.envelope_to, report.message_id);
     report_done(&report);
     return r;
 }
@@ -138,16 +155,30 @@ static int set_error(struct message *m, const char *text)
     return 0;
 }
 
+/* A notice to the local contact keeps saying why nobody else was told. */
+static enum policy_reason told_reason(const struct incident *inc)
+{
+    static const enum policy_reason kept[] = {REASON_SPECIAL, REASON_OWN_ADDRESS};
+
+    for (unsigned i = 0; i < 2; i++)
+        if (strcmp(inc->reason, policy_reason_name(kept[i])) == 0)
+            return kept[i];
+    return REASON_NONE;
+}
+
 static int finish(struct desk *d, struct message *m, enum message_state state,
                   struct incident *inc, enum incident_state fate,
                   enum policy_reason reason)
 {
-    int r = desk_put(d, inc, fate, reason, m->error, MOMENT_NONE);
+    int r = desk_put(d, inc, fate, reason == REASON_NONE ? told_reason(inc) : reason,
+                     m->error, MOMENT_NONE);
 
     if (r != 0)
         return r;
     m->state = state;
     r = store_message_put(d->store, m);
+    if (r == 0 && state == MESSAGE_DEAD)
+        r = store_report_delete(d->store, inc->id);
     if (r != 0)
         return ledger_abort(d->ledger, r);
     return ledger_commit(d->ledger);
@@ -156,7 +187,6 @@ static int finish(struct desk *d, struct message *m, enum message_state state,
 static int accepted(struct desk *d, struct message *m, struct incident *inc,
                     const char *queue_id)
 {
-    enum policy_reason reason = REASON_NONE;
     int r;
 
     if (queue_id[0]) {
@@ -165,17 +195,12 @@ static int accepted(struct desk *d, struct message *m, struct incident *inc,
     }
     free(m->error);
     m->error = NULL;
-    for (int k = 1; k < POLICY_REASONS; k++) /* a local notice keeps saying why */
-        if (strcmp(inc->reason, policy_reason_name((enum policy_reason)k)) == 0)
-            reason = (enum policy_reason)k;
-    if (reason != REASON_SPECIAL && reason != REASON_OWN_ADDRESS)
-        reason = REASON_NONE;
-    r = finish(d, m, MESSAGE_SENT, inc, INCIDENT_SENT, reason);
+    r = finish(d, m, MESSAGE_SENT, inc, INCIDENT_SENT, REASON_NONE);
     if (r == 0) {
         d->sent++;
-        log_incident(EVENT_SENT, LOG_NOTICE, inc,
-                     "report handed to the mail server for %s%s%s", m->recipient,
-                     queue_id[0] ? ", queued there as " : "", queue_id);
+        ledger_note(d->ledger, EVENT_SENT, LOG_NOTICE, inc,
+                    "report handed to the mail server for %s%s%s", m->recipient,
+                    queue_id[0] ? ", queued there as " : "", queue_id);
     }
     return r;
 }
@@ -189,9 +214,9 @@ static int try_again(struct desk *d, struct message *m, struct incident *inc)
     m->due = host_now() + wait;
     r = finish(d, m, MESSAGE_QUEUED, inc, INCIDENT_QUEUED, REASON_NONE);
     if (r == 0)
-        log_incident(EVENT_DELIVERY, LOG_WARNING, inc,
-                     "the mail server did not take the report: %s; trying again in %s",
-                     m->error, duration_format(wait, text));
+        ledger_note(d->ledger, EVENT_DELIVERY, LOG_WARNING, inc,
+                    "the mail server did not take the report: %s; trying again in %s",
+                    m->error, duration_format(wait, text));
     return r;
 }
 
@@ -201,9 +226,9 @@ static int hold(struct desk *d, struct message *m, struct incident *inc,
     int r = finish(d, m, state, inc, INCIDENT_HELD, reason);
 
     if (r == 0)
-        log_incident(EVENT_HELD, LOG_ERR, inc, "the report to %s is held: %s (%s)",
-                     m->recipient, policy_reason_text(reason),
-                     m->error ? m->error : "no reply");
+        ledger_note(d->ledger, EVENT_HELD, LOG_ERR, inc,
+                    "the report to %s is held: %s (%s)", m->recipient,
+                    policy_reason_text(reason), m->error ? m->error : "no reply");
     return r;
 }
 
@@ -226,6 +251,12 @@ static int mta_down(struct desk *d, struct message *m, struct incident *inc)
     return r;
 }
 
+static int ask_later(struct desk *d, int64_t id)
+{
+    d->unknown_id = id;
+    return watch_arm(d->post_timer, d->once ? ASK_LOG_ONCE : ASK_LOG_AFTER);
+}
+
 static int ask_mta_log(struct desk *d, struct message *m, struct incident *inc)
 {
     char queue_id[64] = "";
@@ -240,6 +271,9 @@ static int ask_mta_log(struct desk *d, struct message *m, struct incident *inc)
         return try_again(d, m, inc);
     case MTALOG_UNKNOWN: break;
     }
+    /* Some MTAs name a message late. Once, the next run asks again. */
+    if (host_now() - m->started < LOG_PATIENCE)
+        return d->once ? 0 : ask_later(d, m->id);
     if (!m->error && set_error(m, "the dialogue broke off") < 0)
         return -ENOMEM;
     return hold(d, m, inc, REASON_DELIVERY_UNKNOWN, MESSAGE_HELD);
@@ -253,12 +287,6 @@ static int get_both(struct desk *d, int64_t id, struct message **ret_m,
     if (r == 0)
         r = store_incident_get(d->store, (*ret_m)->incident, ret_inc);
     return r;
-}
-
-static int ask_later(struct desk *d, int64_t id)
-{
-    d->unknown_id = id;
-    return watch_arm(d->post_timer, d->once ? ASK_LOG_ONCE : ASK_LOG_AFTER);
 }
 
 static int take_result(struct desk *d, const struct post_result *result)
@@ -328,14 +356,14 @@ static void on_post_timer(void *userdata, unsigned what)
     if (d->unknown_id == 0)
         return;
     r = get_both(d, d->unknown_id, &m, &inc);
+    d->unknown_id = 0;
     if (r == 0)
         r = ask_mta_log(d, m, inc);
     if (r != 0 && r != STORE_E_MISSING) {
+        d->unknown_id = m ? m->id : 0;
         watch_arm(d->post_timer, WRITE_AGAIN);
         return;
     }
-    d->unknown_id = 0;
-    desk_settle_unknown(d); /* there may be another */
     desk_wake(d);
 }
 
@@ -360,9 +388,9 @@ static int give_up(struct desk *d, struct message *m, struct incident *inc)
     int r = finish(d, m, MESSAGE_DEAD, inc, INCIDENT_DROPPED, REASON_TOO_OLD);
 
     if (r == 0)
-        log_incident(EVENT_DROPPED, LOG_WARNING, inc,
-                     "the report to %s could not be delivered in time: %s", m->recipient,
-                     m->error ? m->error : "no attempt succeeded");
+        ledger_note(d->ledger, EVENT_DROPPED, LOG_WARNING, inc,
+                    "the report to %s could not be delivered in time: %s", m->recipient,
+                    m->error ? m->error : "no attempt succeeded");
     return r;
 }
 
@@ -406,11 +434,33 @@ static int next_message(struct desk *d, struct message **ret)
 {
     int64_t now = host_now();
 
+    if (d->policy.mode == MODE_OBSERVE)
+        return STORE_E_MISSING; /* queued in another mode; nothing leaves in this one */
     if (d->once)
         return store_message_in_state(d->store, MESSAGE_QUEUED, d->last_message, ret);
     if (now < d->mta_retry)
         return STORE_E_MISSING;
     return store_message_due(d->store, now, ret);
+}
+
+/* What was right to send when it was queued may not be any more. Returns whether the
+ * message was taken out of the queue (or could not be). */
+static bool turn_back(struct desk *d, struct message *m, struct incident *inc)
+{
+    if (!recipient_allowed(d, m->recipient)) {
+        if (set_error(m, LAB_RULE) == 0)
+            hold(d, m, inc, REASON_UNMAILABLE, MESSAGE_HELD);
+        return true;
+    }
+    if (d->policy.mode == MODE_HOLD && !inc->approved && !is_local(d, m->recipient)) {
+        hold(d, m, inc, REASON_APPROVAL, MESSAGE_HELD);
+        return true;
+    }
+    if (!inc->approved && host_now() - inc->last.usec > d->policy.max_report_age) {
+        give_up(d, m, inc);
+        return true;
+    }
+    return false;
 }
 
 /* Whether there was a message to begin or to give up. */
@@ -427,10 +477,8 @@ static bool send_next(struct desk *d)
         return false;
     }
     d->last_message = m->id;
-    if (m->started != MOMENT_NONE &&
-        host_now() - inc->last.usec > d->policy.max_report_age) {
-        if (give_up(d, m, inc) == 0)
-            desk_wake(d);
+    if (turn_back(d, m, inc)) {
+        desk_wake(d);
         return true;
     }
     r = begin(d, m);
@@ -453,37 +501,26 @@ int64_t post_next(struct desk *d, int64_t now)
 {
     int64_t due;
 
-    if (post_busy(d) || store_message_next_due(d->store, &due) != 0)
+    if (post_busy(d) || d->policy.mode == MODE_OBSERVE ||
+        store_message_next_due(d->store, &due) != 0)
         return INT64_MAX;
     if (due < d->mta_retry)
         due = d->mta_retry;
     return due < now ? now : due;
 }
 
-int post_start(struct desk *d)
+int post_new(struct desk *d, const struct config *config, struct deliverer **ret)
 {
-    struct deliver_params p = {.mta = d->config->delivery.mta};
+    struct deliver_params p = {.mta = config->delivery.mta};
     char from[MAILADDR_MAX + 1];
-    struct deliverer *fresh;
-    int r;
 
     if (!d->post_timer) {
-        r = loop_timer(d->loop, on_post_timer, d, &d->post_timer);
+        int r = loop_timer(d->loop, on_post_timer, d, &d->post_timer);
+
         if (r < 0)
             return r;
     }
-    if (d->deliverer && deliverer_busy(d->deliverer)) {
-        log_notice("a delivery is under way: a changed `delivery.mta` or sender domain "
-                   "counts from the next start or reload");
-        return 0;
-    }
-    if (d->config->report.from &&
-        mailaddr_parse_mailbox(d->config->report.from, from, NULL))
+    if (config->report.from && mailaddr_parse_mailbox(config->report.from, from, NULL))
         p.helo = mailaddr_domain(from);
-    r = deliverer_new(d->loop, &p, on_delivered, d, &fresh);
-    if (r < 0)
-        return r;
-    deliverer_free(d->deliverer);
-    d->deliverer = fresh;
-    return 0;
+    return deliverer_new(d->loop, &p, on_delivered, d, ret);
 }

@@ -22,6 +22,7 @@
 #include "text.h"
 
 #define SWEEP_EVERY (600 * USEC_PER_SEC)
+#define LOOK_EVERY  (60 * USEC_PER_SEC)
 
 DEFINE_CLEANUP(struct incident *, incident_free)
 
@@ -63,22 +64,23 @@ static int lookup_failed(struct desk *d, struct incident *inc,
     r = desk_put(d, inc, INCIDENT_LOOKUP, REASON_LOOKUP, result->detail,
                  host_now() + wait);
     if (r == 0)
-        log_incident(EVENT_CONTACT, LOG_WARNING, inc,
-                     "the abuse contact cannot be looked up: %s; trying again in %s",
-                     result->detail ? result->detail : "no reason given",
-                     duration_format(wait, text));
+        ledger_note(d->ledger, EVENT_CONTACT, LOG_WARNING, inc,
+                    "the abuse contact cannot be looked up: %s; trying again in %s",
+                    result->detail ? result->detail : "no reason given",
+                    duration_format(wait, text));
     return r;
 }
 
-static void log_contact(const struct incident *inc, const struct contact_result *result)
+static void log_contact(struct desk *d, const struct incident *inc,
+                        const struct contact_result *result)
 {
     if (result->outcome == CONTACT_FOUND)
-        log_incident(EVENT_CONTACT, LOG_INFO, inc, "abuse contact of %s is %s",
-                     result->network ? result->network : "the network", result->contact);
+        ledger_note(d->ledger, EVENT_CONTACT, LOG_INFO, inc, "abuse contact of %s is %s",
+                    result->network ? result->network : "the network", result->contact);
     else
-        log_incident(EVENT_CONTACT, LOG_NOTICE, inc, "no abuse contact (%s): %s",
-                     contact_outcome_name(result->outcome),
-                     result->detail ? result->detail : "the registry names none");
+        ledger_note(d->ledger, EVENT_CONTACT, LOG_NOTICE, inc,
+                    "no abuse contact (%s): %s", contact_outcome_name(result->outcome),
+                    result->detail ? result->detail : "the registry names none");
 }
 
 static int take_contact(struct desk *d, int64_t id, const struct contact_result *result)
@@ -88,14 +90,14 @@ static int take_contact(struct desk *d, int64_t id, const struct contact_result 
 
     if (r != 0)
         return desk_failed(d, r);
-    if (inc->state != INCIDENT_LOOKUP)
+    if (inc->state != INCIDENT_LOOKUP && inc->state != INCIDENT_WAITING)
         return 0; /* the operator was faster */
     r = note_contact(inc, result);
     if (r < 0)
         return ledger_abort(d->ledger, r);
     if (result->outcome == CONTACT_LOOKUP_FAILED && result->temporary)
         return lookup_failed(d, inc, result);
-    log_contact(inc, result);
+    log_contact(d, inc, result);
     return desk_decide(d, inc, result);
 }
 
@@ -152,19 +154,12 @@ static int take_up(struct desk *d, int64_t id)
 
     if (r != 0)
         return desk_failed(d, r);
-    if (inc->n_addrs == 0) {
-        log_incident(EVENT_DROPPED, LOG_ERR, inc,
-                     "its record in the state is damaged: not reported");
-        return desk_put(d, inc, INCIDENT_DROPPED, REASON_STATE_LOST, NULL, MOMENT_NONE);
-    }
-    incident_sort_addrs(inc);
     if (inc->state == INCIDENT_WAITING && inc->contact) {
         known.contact = inc->contact;
         known.source = inc->contact_source;
         known.network = inc->network;
         return desk_decide(d, inc, &known);
     }
-    inc->state = INCIDENT_LOOKUP;
     return desk_decide(d, inc, NULL);
 }
 
@@ -191,11 +186,10 @@ static void arm(struct desk *d)
     if (store_next_due(d->store, &due) == 0 && due < next &&
         (due > now || under_way(d, busy) < DESK_LOOKUPS))
         next = due;
-    if (next == INT64_MAX) {
-        watch_disarm(d->timer);
-        return;
-    }
-    /* An incident that is being looked up stays due: its answer wakes the desk. */
+    /* Looked at now and then in any case: the wall clock may be set. An incident that is
+     * being looked up stays due, and its answer wakes the desk. */
+    if (next > now + LOOK_EVERY)
+        next = now + LOOK_EVERY;
     watch_arm(d->timer, next > now + USEC_PER_SEC ? next - now : USEC_PER_SEC);
 }
 
@@ -219,11 +213,13 @@ static void run(void *userdata, unsigned what)
         return;
     for (unsigned i = 0; i < 256 && r == 0; i++) {
         r = next_incident(d, &id);
-        if (r == 0)
-            r = take_up(d, id);
+        if (r == 0 && take_up(d, id) > 0)
+            return; /* the ledger has told; the manager wakes us when it can be written */
     }
-    if (r > 0 && r != STORE_E_MISSING)
-        return; /* the ledger has told; the manager wakes us when it can be written */
+    if (r != 0 && r != STORE_E_MISSING) {
+        desk_failed(d, r);
+        return;
+    }
     /* Decisions are durable before the mail they made leaves. */
     if (ledger_commit(d->ledger) != 0)
         return;
@@ -266,10 +262,9 @@ static int note_lapsed(void *userdata, const struct incident *inc)
     return 0;
 }
 
-static void on_sweep(void *userdata, unsigned what)
+static void sweep(struct desk *d)
 {
-    struct desk *d = userdata;
-    struct store_incident_filter filter = {.state = INCIDENT_HELD};
+    struct store_incident_filter filter = {.state = INCIDENT_HELD, .limit = UINT32_MAX};
     struct lapse lapse = {.d = d, .now = host_now()};
     int r = store_incident_each(d->store, &filter, note_lapsed, &lapse);
 
@@ -280,9 +275,18 @@ static void on_sweep(void *userdata, unsigned what)
         if (r == 0)
             r = desk_put(d, inc, INCIDENT_DROPPED, REASON_TOO_OLD, NULL, MOMENT_NONE);
         if (r == 0)
-            desk_log_fate(EVENT_DROPPED, inc, REASON_TOO_OLD);
+            desk_log_fate(d, EVENT_DROPPED, inc, REASON_TOO_OLD);
     }
+    if (r > 0)
+        desk_failed(d, r);
     free(lapse.ids);
+}
+
+static void on_sweep(void *userdata, unsigned what)
+{
+    struct desk *d = userdata;
+
+    sweep(d);
     watch_arm(d->sweep, SWEEP_EVERY);
 }
 
@@ -311,6 +315,7 @@ int desk_run_once(struct desk *d)
 {
     static const enum incident_state states[] = {INCIDENT_LOOKUP, INCIDENT_WAITING};
 
+    sweep(d);
     for (unsigned i = 0; i < 2; i++) {
         struct store_incident_filter filter = {.state = (int)states[i],
                                                .limit = UINT32_MAX};
@@ -325,17 +330,29 @@ int desk_run_once(struct desk *d)
     return watch_arm(d->timer, 0);
 }
 
+/* What was refused for good waits for nobody's yes. */
+static int note_held_work(void *userdata, const struct incident *inc)
+{
+    if (strcmp(inc->reason, policy_reason_name(REASON_DELIVERY_FAILED)) != 0 &&
+        strcmp(inc->reason, policy_reason_name(REASON_UNMAILABLE)) != 0)
+        *(bool *)userdata = true;
+    return 0;
+}
+
 int desk_work_left(struct desk *d, bool *ret)
 {
+    static const struct store_incident_filter held = {.state = INCIDENT_HELD,
+                                                      .limit = UINT32_MAX};
     uint64_t counts[INCIDENT_STATES];
     int r = store_incident_counts(d->store, counts);
 
     if (r != 0)
         return r;
-    *ret = counts[INCIDENT_LOOKUP] + counts[INCIDENT_WAITING] + counts[INCIDENT_QUEUED] >
-               0 ||
-           (d->policy.mode != MODE_OBSERVE && counts[INCIDENT_HELD] > 0);
-    return 0;
+    *ret =
+        counts[INCIDENT_LOOKUP] + counts[INCIDENT_WAITING] + counts[INCIDENT_QUEUED] > 0;
+    if (d->policy.mode == MODE_OBSERVE)
+        return 0;
+    return store_incident_each(d->store, &held, note_held_work, ret);
 }
 
 /* ---- the operator ---- */
@@ -350,6 +367,8 @@ int desk_approve(struct desk *d, int64_t id)
         return r;
     if (inc->state != INCIDENT_HELD)
         return -EINVAL;
+    if (d->policy.mode == MODE_OBSERVE)
+        return -EPERM;
     inc->approved = true;
     r = store_message_of(d->store, id, &m);
     if (r == 0) {
@@ -386,10 +405,14 @@ int desk_drop(struct desk *d, int64_t id)
     if (r == 0) {
         m->state = MESSAGE_DEAD;
         r = store_message_put(d->store, m);
+        if (r == 0)
+            r = store_report_delete(d->store, id);
         message_free(m);
     } else if (r == STORE_E_MISSING) {
         r = 0;
     }
+    if (r != 0)
+        return ledger_abort(d->ledger, r);
     return r == 0 ? ledger_commit(d->ledger) : r;
 }
 
@@ -432,19 +455,33 @@ static int new_resolver(struct desk *d, const struct config *c, struct resolver 
 
 int desk_reload(struct desk *d, const struct config *config)
 {
+    struct deliverer *deliverer = NULL;
     struct resolver *resolver;
     int r = new_resolver(d, config, &resolver);
 
     if (r < 0)
         return r;
+    if (d->deliverer && deliverer_busy(d->deliverer))
+        log_notice("a delivery is under way: a changed `delivery.mta` or sender domain "
+                   "counts from the next start or reload");
+    else
+        r = post_new(d, config, &deliverer);
+    if (r < 0) {
+        resolver_free(resolver);
+        return r;
+    }
     cancel_lookups(d);
     resolver_free(d->resolver);
     d->resolver = resolver;
+    if (deliverer) {
+        deliverer_free(d->deliverer);
+        d->deliverer = deliverer;
+    }
     d->config = config;
     d->policy = config->policy;
     if (d->once)
         d->policy.settle = 0;
-    return post_start(d);
+    return 0;
 }
 
 int desk_new(struct loop *loop, struct store *store, struct ledger *ledger,
@@ -462,6 +499,7 @@ int desk_new(struct loop *loop, struct store *store, struct ledger *ledger,
     d->ops = ops;
     d->userdata = userdata;
     d->once = params->once;
+    d->read_until = params->read_until;
     r = loop_timer(loop, run, d, &d->timer);
     if (r == 0)
         r = loop_timer(loop, on_sweep, d, &d->sweep);

@@ -26,6 +26,10 @@ struct desk_ops {
 struct desk_params {
     const struct config *config; /* must outlive the desk, or the next desk_reload() */
     bool once;                   /* nothing is tried until desk_run_once() */
+    /* The moment (µs) up to which the logs have been read; MOMENT_NONE while behind. A
+     * success that stands in the log unread must still hold a report. Gets the userdata
+     * of the ops. */
+    int64_t (*read_until)(void *userdata);
 };
 
 int desk_new(struct loop *loop, struct store *store, struct ledger *ledger,
@@ -53,8 +57,8 @@ void desk_forget(struct desk *d);
 /* Before the end: nothing new is begun. Returns whether a delivery is still under way. */
 bool desk_stop(struct desk *d);
 
-/* The operator's word on a held incident. 0, STORE_E_…, or -EINVAL when it is not held.
- */
+/* The operator's word on a held incident. 0, STORE_E_…, -EINVAL when it is not held, or
+ * -EPERM for an approval in mode observe, which sends nothing. */
 int desk_approve(struct desk *d, int64_t id);
 int desk_drop(struct desk *d, int64_t id);
 

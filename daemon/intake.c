@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,12 +23,21 @@
 #include "log.h"
 #include "loop.h"
 #include "moment.h"
+#include "policy.h"
 #include "store.h"
 #include "tail.h"
+
+DEFINE_CLEANUP(struct incident *, incident_free)
+DEFINE_CLEANUP(struct message *, message_free)
 
 #define SYSLOG_DELAY    USEC_PER_SEC
 #define TRACKER_BYTES   (96u * 1024 * 1024)
 #define CLOSE_CHECK_MAX (3600 * USEC_PER_SEC)
+
+struct ids {
+    int64_t *ids;
+    size_t n;
+};
 
 struct source {
     struct intake *intake;
@@ -52,6 +62,7 @@ struct intake {
     struct watch *close_timer;
     struct source *sources;
     size_t n_sources;
+    struct ids restored; /* open incidents that came back with their sources */
     uint64_t counted;
     bool failed; /* a write failed: this object is about to be replaced */
 };
@@ -60,6 +71,11 @@ static void save_failed(struct intake *i, int error)
 {
     i->failed = true;
     ledger_abort(i->ledger, error);
+}
+
+void intake_fail(struct intake *i)
+{
+    i->failed = true;
 }
 
 /* ---- bursts ---- */
@@ -78,9 +94,25 @@ static int store_closed(struct intake *i, struct incident *inc)
     return r != 0 ? r : store_incident_put_fate(i->store, inc);
 }
 
+/* A report that has not left yet is stopped. */
+static int stop_report(struct intake *i, struct incident *inc)
+{
+    _cleanup_(message_freep) struct message *m = NULL;
+    int r = store_message_of(i->store, inc->id, &m);
+
+    if (r != 0)
+        return r == STORE_E_MISSING ? 0 : r;
+    if (m->state != MESSAGE_QUEUED)
+        return 0;
+    m->state = MESSAGE_HELD;
+    inc->state = INCIDENT_HELD;
+    snprintf(inc->reason, sizeof(inc->reason), "%s", policy_reason_name(REASON_SUCCESS));
+    return store_message_put(i->store, m);
+}
+
 static int on_success(struct intake *i, int64_t id, int64_t time)
 {
-    struct incident *inc;
+    _cleanup_(incident_freep) struct incident *inc = NULL;
     int r = store_incident_get(i->store, id, &inc);
 
     if (r == STORE_E_MISSING)
@@ -88,13 +120,20 @@ static int on_success(struct intake *i, int64_t id, int64_t time)
     if (r != 0)
         return r;
     inc->success = time;
-    r = store_incident_put_fate(i->store, inc);
-    if (r == 0 && (inc->state == INCIDENT_SENT || inc->state == INCIDENT_QUEUED))
-        log_incident(EVENT_HELD, LOG_WARNING, inc,
-                     "the source logged in after this burst was reported: check whether "
-                     "a password was guessed");
-    incident_free(inc);
-    return r;
+    if (inc->state == INCIDENT_QUEUED)
+        r = stop_report(i, inc);
+    if (r == 0)
+        r = store_incident_put_fate(i->store, inc);
+    if (r != 0)
+        return r;
+    if (inc->state == INCIDENT_HELD)
+        ledger_note(i->ledger, EVENT_HELD, LOG_WARNING, inc, "held for you: %s",
+                    policy_reason_text(REASON_SUCCESS));
+    else if (inc->state == INCIDENT_SENT || inc->state == INCIDENT_QUEUED)
+        ledger_note(i->ledger, EVENT_HELD, LOG_WARNING, inc,
+                    "the source logged in after this burst was reported: check whether a "
+                    "password was guessed");
+    return 0;
 }
 
 static int on_tracker_event(void *userdata, const struct tracker_event *event)
@@ -113,17 +152,17 @@ static int on_tracker_event(void *userdata, const struct tracker_event *event)
         if (r == 0)
             r = store_incident_put_fate(i->store, inc);
         if (r == 0)
-            log_incident(EVENT_OPENED, LOG_INFO, inc,
-                         "%" PRIu64 " failed logins since %s", inc->count,
-                         moment_format_report(inc->first.usec, first));
+            ledger_note(i->ledger, EVENT_OPENED, LOG_INFO, inc,
+                        "%" PRIu64 " failed logins since %s", inc->count,
+                        moment_format_report(inc->first.usec, first));
         return r;
     case TRACKER_CLOSED:
         r = store_closed(i, inc);
         if (r == 0)
-            log_incident(EVENT_CLOSED, LOG_NOTICE, inc,
-                         "burst over: %" PRIu64 " failed logins, %s to %s", inc->count,
-                         moment_format_report(inc->first.usec, first),
-                         moment_format_report(inc->last.usec, last));
+            ledger_note(i->ledger, EVENT_CLOSED, LOG_NOTICE, inc,
+                        "burst over: %" PRIu64 " failed logins, %s to %s", inc->count,
+                        moment_format_report(inc->first.usec, first),
+                        moment_format_report(inc->last.usec, last));
         break;
     case TRACKER_SUCCESS: return on_success(i, event->id, event->time);
     }
@@ -185,8 +224,7 @@ static void close_due(struct intake *i)
 
     if (i->failed)
         return;
-    if (now != MOMENT_NONE && now != INT64_MAX &&
-        tracker_next(i->tracker) != MOMENT_NONE) {
+    if (now != MOMENT_NONE && now != INT64_MAX) {
         r = tracker_advance(i->tracker, now - SYSLOG_DELAY);
         if (r != 0) {
             save_failed(i, r);
@@ -374,7 +412,7 @@ int intake_save(struct intake *i)
     int r;
 
     if (i->failed)
-        return -ECANCELED;
+        return 0; /* the next intake reads it again */
     r = tracker_save(i->tracker, &ops, i);
     for (size_t k = 0; r == 0 && k < i->n_sources; k++)
         r = save_cursor(i, &i->sources[k]);
@@ -383,6 +421,8 @@ int intake_save(struct intake *i)
 
 void intake_saved(struct intake *i)
 {
+    if (i->failed)
+        return;
     tracker_saved(i->tracker);
     for (size_t k = 0; k < i->n_sources; k++) {
         if (i->sources[k].tail)
@@ -390,6 +430,23 @@ void intake_saved(struct intake *i)
         if (i->sources[k].journal)
             journal_saved(i->sources[k].journal);
     }
+}
+
+int intake_trouble(const struct intake *i)
+{
+    for (size_t k = 0; k < i->n_sources; k++) {
+        const struct source *s = &i->sources[k];
+        int error = s->tail ? tail_trouble(s->tail) : journal_trouble(s->journal);
+
+        if (error != 0)
+            return error;
+    }
+    return 0;
+}
+
+int64_t intake_read_until(const struct intake *i)
+{
+    return all_caught_up(i);
 }
 
 bool intake_placed(const struct intake *i)
@@ -416,6 +473,64 @@ int intake_finish(struct intake *i)
 
 /* ---- starting ---- */
 
+static int note_id(struct ids *list, int64_t id)
+{
+    int64_t *more = realloc(list->ids, (list->n + 1) * sizeof(*more));
+
+    if (!more)
+        return -ENOMEM;
+    list->ids = more;
+    list->ids[list->n++] = id;
+    return 0;
+}
+
+static int note_open(void *userdata, const struct incident *inc)
+{
+    return note_id(userdata, inc->id);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static bool has_id(const struct ids *list, int64_t id)
+{
+    return list->n > 0 && bsearch(&id, list->ids, list->n, sizeof(id), compare_ids);
+}
+
+/* An open incident that no source speaks of would stay open for ever. */
+static int drop_orphans(struct intake *i)
+{
+    static const struct store_incident_filter filter = {.state = INCIDENT_OPEN,
+                                                        .limit = UINT32_MAX};
+    struct ids open = {0};
+    int r = store_incident_each(i->store, &filter, note_open, &open);
+
+    if (i->restored.n > 0)
+        qsort(i->restored.ids, i->restored.n, sizeof(int64_t), compare_ids);
+    for (size_t k = 0; r == 0 && k < open.n; k++) {
+        _cleanup_(incident_freep) struct incident *inc = NULL;
+
+        if (has_id(&i->restored, open.ids[k]))
+            continue;
+        r = store_incident_get(i->store, open.ids[k], &inc);
+        if (r != 0)
+            break;
+        inc->state = INCIDENT_DROPPED;
+        snprintf(inc->reason, sizeof(inc->reason), "%s",
+                 policy_reason_name(REASON_STATE_LOST));
+        r = store_incident_put_fate(i->store, inc);
+        if (r == 0)
+            ledger_note(i->ledger, EVENT_DROPPED, LOG_ERR, inc, "not reported: %s",
+                        policy_reason_text(REASON_STATE_LOST));
+    }
+    free(open.ids);
+    return r;
+}
+
 static int restore_source(void *userdata, const struct net *source, const void *state,
                           size_t n)
 {
@@ -427,13 +542,15 @@ static int restore_source(void *userdata, const struct net *source, const void *
 
     if (r == 0 && id != 0) {
         r = store_incident_get(i->store, id, &inc);
-        if (r == STORE_E_MISSING)
+        if (r == STORE_E_MISSING || (r == 0 && incident_damaged(inc)))
             r = -EBADMSG;
     }
     if (r == 0)
         r = tracker_restore(i->tracker, source, state, n, inc);
     if (r != 0)
         incident_free(inc);
+    else if (id != 0)
+        r = note_id(&i->restored, id);
     if (r != -EBADMSG)
         return r;
     log_warning("the stored state of source %s is damaged, ignoring",
@@ -539,6 +656,8 @@ int intake_new(struct loop *loop, struct store *store, struct ledger *ledger,
     if (r == 0)
         r = store_source_each(store, restore_source, i);
     if (r == 0)
+        r = drop_orphans(i);
+    if (r == 0)
         r = loop_timer(loop, on_close_timer, i, &i->close_timer);
     if (r == 0)
         r = start_sources(i, params->once);
@@ -562,6 +681,7 @@ struct intake *intake_free(struct intake *i)
         free(i->sources[k].name);
     }
     free(i->sources);
+    free(i->restored.ids);
     watch_free(i->close_timer);
     tracker_free(i->tracker);
     free(i);
@@ -593,6 +713,7 @@ void intake_counters(const struct intake *i, struct intake_counters *ret)
         ret->rotations += t.rotations;
         ret->truncations += t.truncations;
         ret->gaps += t.gaps + j.gaps;
+        ret->lines.lines += j.entries;
     }
 }
 
@@ -603,7 +724,8 @@ bool intake_source(const struct intake *i, unsigned n, struct intake_source *ret
     if (n >= i->n_sources)
         return false;
     s = &i->sources[n];
-    *ret = (struct intake_source){.name = s->name, .caught_up = source_caught_up(s)};
+    *ret = (struct intake_source){
+        .name = s->name, .caught_up = s->shadowed ? MOMENT_NONE : source_caught_up(s)};
     if (s->shadowed)
         ret->doing = "left alone: another source carries the same program";
     else if (s->tail && !tail_present(s->tail))

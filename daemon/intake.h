@@ -37,6 +37,16 @@ struct intake *intake_free(struct intake *i); /* saves nothing; NULL in and out 
  * nothing that is written meanwhile. */
 bool intake_placed(const struct intake *i);
 
+/* The state could not be written: nothing more is taken in or saved; free it and make a
+ * new one. Not to be freed from inside its own callbacks. */
+void intake_fail(struct intake *i);
+
+/* The errno that keeps a source from being read, 0 when there is none. */
+int intake_trouble(const struct intake *i);
+/* The moment (µs) up to which all logs have been read, MOMENT_NONE while one is behind.
+ */
+int64_t intake_read_until(const struct intake *i);
+
 /* For the ledger: what changed goes into the open transaction; then it is durable. */
 int intake_save(struct intake *i);
 void intake_saved(struct intake *i);

@@ -536,3 +536,8 @@ void journal_counters(const struct journal *j, struct journal_counters *ret)
 {
     *ret = j->counters;
 }
+
+int journal_trouble(const struct journal *j)
+{
+    return j->said;
+}

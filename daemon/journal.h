@@ -42,6 +42,8 @@ void journal_pause(struct journal *j);
 /* Without a pause: looks at the journal in the next turn of the loop. */
 void journal_resume(struct journal *j);
 /* As tail_caught_up(). */
+/* The errno that keeps it from being read, or 0. */
+int journal_trouble(const struct journal *j);
 int64_t journal_caught_up(const struct journal *j);
 
 struct journal_counters {

@@ -6,6 +6,9 @@
 
 #include <stdint.h>
 
+#include "log.h"
+
+struct incident;
 struct ledger;
 struct loop;
 struct store;
@@ -31,6 +34,13 @@ struct ledger *ledger_free(struct ledger *l);
 int ledger_touch(struct ledger *l);
 /* Commits now, if anything was touched. 0 or the failure, as above. */
 int ledger_commit(struct ledger *l);
+/* An entry about an incident for the log, written once the transaction is durable and
+ * forgotten when it is not; at once where no transaction is open. The text's foreign
+ * parts must have passed text_escape(). */
+void ledger_note(struct ledger *l, enum log_event event, int priority,
+                 const struct incident *inc, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
 /* A write inside the transaction failed: rolls back and tells ops->failed. Returns
  * error. */
 int ledger_abort(struct ledger *l, int error);

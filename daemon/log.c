@@ -4,6 +4,7 @@
 
 #define SD_JOURNAL_SUPPRESS_LOCATION
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -79,24 +80,56 @@ void log_line(int priority, const char *format, ...)
         write_line(priority, text);
 }
 
-void log_incident(enum log_event event, int priority, const struct incident *inc,
-                  const char *format, ...)
-{
-    char text[TEXT_MAX - 256], whole[TEXT_MAX], source[NET_TEXT_MAX];
-    va_list ap;
+struct log_note {
+    enum log_event event;
+    int priority;
+    int64_t id;
+    uint64_t count;
+    char source[NET_TEXT_MAX];
+    char reason[32];
+    char *contact, *text;
+};
 
-    va_start(ap, format);
-    vsnprintf(text, sizeof(text), format, ap);
-    va_end(ap);
-    net_format(&inc->source, source);
-    snprintf(whole, sizeof(whole), "incident %lld from %s: %s", (long long)inc->id,
-             source, text);
+struct log_note *log_note_new(enum log_event event, int priority,
+                              const struct incident *inc, const char *text)
+{
+    struct log_note *note = calloc(1, sizeof(*note));
+
+    if (!note)
+        return NULL;
+    note->event = event;
+    note->priority = priority;
+    note->id = inc->id;
+    note->count = inc->count;
+    net_format(&inc->source, note->source);
+    snprintf(note->reason, sizeof(note->reason), "%s", inc->reason);
+    note->contact = strdup(inc->contact ? inc->contact : "");
+    note->text = strdup(text);
+    return note->contact && note->text ? note : log_note_free(note);
+}
+
+struct log_note *log_note_free(struct log_note *note)
+{
+    if (!note)
+        return NULL;
+    free(note->contact);
+    free(note->text);
+    free(note);
+    return NULL;
+}
+
+void log_note_write(const struct log_note *note)
+{
+    char whole[TEXT_MAX];
+
+    snprintf(whole, sizeof(whole), "incident %" PRId64 " from %s: %s", note->id,
+             note->source, note->text);
     if (!to_journal ||
-        sd_journal_send("PRIORITY=%d", priority, "SYSLOG_FACILITY=" FACILITY_DAEMON,
-                        "SYSLOG_IDENTIFIER=%s", log_ident, "MESSAGE=%s", whole,
-                        "MESSAGE_ID=%s", message_ids[event], "ABUSE_INCIDENT=%lld",
-                        (long long)inc->id, "ABUSE_SOURCE=%s", source, "ABUSE_COUNT=%llu",
-                        (unsigned long long)inc->count, "ABUSE_REASON=%s", inc->reason,
-                        "ABUSE_CONTACT=%s", inc->contact ? inc->contact : "", NULL) < 0)
-        write_line(priority, whole);
+        sd_journal_send(
+            "PRIORITY=%d", note->priority, "SYSLOG_FACILITY=" FACILITY_DAEMON,
+            "SYSLOG_IDENTIFIER=%s", log_ident, "MESSAGE=%s", whole, "MESSAGE_ID=%s",
+            message_ids[note->event], "ABUSE_INCIDENT=%" PRId64, note->id,
+            "ABUSE_SOURCE=%s", note->source, "ABUSE_COUNT=%" PRIu64, note->count,
+            "ABUSE_REASON=%s", note->reason, "ABUSE_CONTACT=%s", note->contact, NULL) < 0)
+        write_line(note->priority, whole);
 }

@@ -34,9 +34,13 @@ enum log_event {
     EVENT_DROPPED,
     EVENT_DELIVERY, /* an attempt at delivery failed */
 };
-/* One entry with MESSAGE_ID, ABUSE_INCIDENT, ABUSE_SOURCE, ABUSE_CONTACT, ABUSE_COUNT,
- * ABUSE_REASON; the text after the incident's own words. */
-void log_incident(enum log_event event, int priority, const struct incident *inc,
-                  const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* One entry to be: with MESSAGE_ID, ABUSE_INCIDENT, ABUSE_SOURCE, ABUSE_CONTACT,
+ * ABUSE_COUNT, ABUSE_REASON as the incident is now, and the text after its name. Written
+ * when what it tells of is durable, see ledger_note(). NULL when out of memory. */
+struct log_note;
+struct log_note *log_note_new(enum log_event event, int priority,
+                              const struct incident *inc, const char *text);
+void log_note_write(const struct log_note *note);
+struct log_note *log_note_free(struct log_note *note); /* NULL in and out */
 
 #endif

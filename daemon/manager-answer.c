@@ -146,6 +146,11 @@ static int judge(struct request *q, int64_t id, const char *verb,
 
     if (r == STORE_E_MISSING)
         return no_such(q, id);
+    if (r == -EPERM) {
+        fprintf(q->out, "the mode is observe, which sends nothing: choose `mode: hold` "
+                        "or `mode: send` first\n");
+        return EX_NOPERM;
+    }
     if (r == -EINVAL) {
         fprintf(q->out,
                 "incident %" PRId64 " does not wait for a decision: "

@@ -25,6 +25,7 @@
 #include "log.h"
 #include "loop.h"
 #include "manager-internal.h"
+#include "moment.h"
 #include "notify.h"
 #include "settings.h"
 #include "store.h"
@@ -32,6 +33,7 @@
 #define REBUILD_AFTER (10 * USEC_PER_SEC)
 #define STOP_WITHIN   (15 * USEC_PER_SEC)
 #define STATUS_EVERY  (10 * USEC_PER_SEC)
+#define ONCE_PATIENCE (10 * USEC_PER_SEC)
 
 static void finish_with(struct manager *m, int status)
 {
@@ -66,9 +68,11 @@ static void state_failed(void *userdata, int error)
 {
     struct manager *m = userdata;
 
+    if (m->intake)
+        intake_fail(m->intake);
     if (m->desk)
         desk_forget(m->desk);
-    if (error == STORE_E_FULL && !m->once) {
+    if (error == STORE_E_FULL && !m->once && !m->stopping) {
         if (!m->paused)
             log_line(LOG_CRIT,
                      "no room for the state %s: reading pauses and goes on "
@@ -114,9 +118,11 @@ static void once_finish(struct manager *m)
 {
     int r = 0;
 
-    if (m->once_read)
+    if (m->once_read || m->stopping)
         return;
     m->once_read = true;
+    if (intake_trouble(m->intake) != 0)
+        m->status = EX_NOINPUT; /* the log said which source */
     r = intake_finish(m->intake);
     if (r == 0)
         r = ledger_commit(m->ledger);
@@ -166,6 +172,8 @@ static void on_rebuild(void *userdata, unsigned what)
 {
     struct manager *m = userdata;
 
+    if (m->stopping)
+        return;
     m->intake = intake_free(m->intake);
     if (m->full) {
         m->full = false;
@@ -177,11 +185,20 @@ static void on_rebuild(void *userdata, unsigned what)
     desk_wake(m->desk);
 }
 
+static void say_lab(void)
+{
+    log_warning("LAB: `reportable` names special-purpose networks; only reserved domains "
+                "can be written to");
+}
+
 /* ---- signals ---- */
 
 static void end(struct manager *m)
 {
-    ledger_commit(m->ledger);
+    if (ledger_commit(m->ledger) != 0 && m->status == EX_OK)
+        m->status = EX_IOERR;
+    if (m->once && m->status == EX_OK)
+        m->status = EX_TEMPFAIL; /* stopped in the middle of the work */
     finish_with(m, m->status);
 }
 
@@ -232,9 +249,11 @@ static int switch_config(struct manager *m, struct config *fresh)
     ledger_commit(m->ledger);
     m->intake = intake_free(m->intake);
     m->config = fresh;
-    if (start_intake(m) != 0)
-        watch_arm(m->rebuild, REBUILD_AFTER);
     config_free(old);
+    if (fresh->reportable.n > 0)
+        say_lab();
+    if (m->paused || start_intake(m) != 0)
+        watch_arm(m->rebuild, REBUILD_AFTER);
     desk_wake(m->desk);
     return 0;
 }
@@ -244,6 +263,8 @@ int manager_reload(struct manager *m, settings_say_fn say, void *userdata)
     struct config *fresh = NULL;
     int r;
 
+    if (m->stopping)
+        return -ECANCELED;
     notify_reloading();
     r = settings_load(m->config_path, say, userdata, &fresh);
     if (r == 0 && m->dry_run)
@@ -279,12 +300,21 @@ static void on_watchdog(void *userdata, unsigned what)
     watch_arm(m->watchdog, notify_watchdog_interval());
 }
 
+/* A source that cannot be read never comes to its end. */
+static void once_give_up(struct manager *m)
+{
+    if (m->once && m->intake && intake_trouble(m->intake) != 0 &&
+        host_now() - m->started > ONCE_PATIENCE)
+        once_finish(m);
+}
+
 static void on_status(void *userdata, unsigned what)
 {
     struct manager *m = userdata;
     uint64_t n[INCIDENT_STATES] = {0};
     struct intake_counters c = {0};
 
+    once_give_up(m);
     if (m->intake)
         intake_counters(m->intake, &c);
     if (store_incident_counts(m->store, n) == 0)
@@ -308,13 +338,24 @@ static void on_idle(void *userdata)
         finish_with(m, EX_IOERR);
         return;
     }
-    finish_with(m, left ? EX_TEMPFAIL : EX_OK);
+    finish_with(m, m->status != EX_OK ? m->status : left ? EX_TEMPFAIL : EX_OK);
+}
+
+/* Once, the log ends where it was read to. */
+static int64_t read_until(void *userdata)
+{
+    struct manager *m = userdata;
+
+    if (m->once)
+        return INT64_MAX;
+    return m->intake ? intake_read_until(m->intake) : MOMENT_NONE;
 }
 
 static int start_desk(struct manager *m)
 {
     static const struct desk_ops ops = {.idle = on_idle};
-    struct desk_params p = {.config = m->config, .once = m->once};
+    struct desk_params p = {
+        .config = m->config, .once = m->once, .read_until = read_until};
     int r = desk_new(m->loop, m->store, m->ledger, &p, &ops, m, &m->desk);
 
     return r == 0 ? desk_settle_unknown(m->desk) : r;
@@ -399,6 +440,7 @@ int manager_new(const struct manager_params *params, struct manager **ret,
         *ret_status = EX_OSERR;
         return -ENOMEM;
     }
+    *ret_status = EX_OSERR;
     m->config_path = params->config_path;
     m->config = params->config;
     m->once = params->once;
@@ -415,9 +457,10 @@ int manager_new(const struct manager_params *params, struct manager **ret,
         return r < 0 ? r : -EIO;
     }
     if (m->config->reportable.n > 0)
-        log_warning("LAB: `reportable` names special-purpose networks; only reserved "
-                    "domains can be written to");
+        say_lab();
     say_ready(m);
+    if (!m->once)
+        desk_wake(m->desk);
     *ret = m;
     return 0;
 }

@@ -450,3 +450,10 @@ bool tail_present(const struct tail *t)
 {
     return t->present;
 }
+
+int tail_trouble(const struct tail *t)
+{
+    if (t->said_reading != 0)
+        return t->said_reading;
+    return t->said == ENOENT ? 0 : t->said;
+}

@@ -60,6 +60,8 @@ struct tail_counters {
         gaps; /* times when lines may have been lost; each is logged with the reason */
 };
 void tail_counters(const struct tail *t, struct tail_counters *ret);
+/* The errno that keeps the file from being opened or read; 0 also where it is absent. */
+int tail_trouble(const struct tail *t);
 bool tail_present(const struct tail *t); /* the file exists and is open */
 
 #endif

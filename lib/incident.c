@@ -207,6 +207,11 @@ static int more_attempts(const void *a, const void *b)
     return addr_compare(&x->addr, &y->addr);
 }
 
+bool incident_damaged(const struct incident *inc)
+{
+    return inc->n_addrs == 0 || inc->n_head == 0;
+}
+
 void incident_sort_addrs(struct incident *inc)
 {
     qsort(inc->addrs, inc->n_addrs, sizeof(inc->addrs[0]), more_attempts);

@@ -105,6 +105,10 @@ int incident_add(struct incident *inc, const struct attempt *attempt,
 /* The i-th of the n_tail last lines, oldest first. */
 const struct evidence *incident_tail(const struct incident *inc, unsigned i);
 
+/* Whether its stored evidence could not be read back: without an address or a line there
+ * is nothing that could be reported. */
+bool incident_damaged(const struct incident *inc);
+
 /* Orders addrs by attempts, most first; equal ones by address. */
 void incident_sort_addrs(struct incident *inc);
 

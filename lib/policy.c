@@ -63,6 +63,9 @@ static const struct {
     [REASON_STATE_LOST] = {"state-lost",
                            "its record in the state file is damaged, so that its numbers "
                            "cannot be vouched for"},
+    [REASON_UNMAILABLE] =
+        {"unmailable", "no mail can be made for this recipient, or a lab rule forbids "
+                       "it: see the detail and `report:` in the configuration"},
 };
 
 const char *policy_reason_name(enum policy_reason reason)

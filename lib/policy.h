@@ -22,11 +22,11 @@ struct policy_rate {
 
 struct policy_params {
     enum policy_mode mode;
-    int64_t per_source;     /* µs between reports of one source */
+    int64_t per_source; /* µs between reports of one source */
     struct policy_rate per_contact;
     struct policy_rate total;
     int64_t max_report_age; /* µs after the last event */
-    int64_t settle;         /* µs; a success this long after the last event still holds */
+    int64_t settle; /* µs; a success this long after the last event still holds */
 };
 
 /* Where the source stands, found by the caller. */
@@ -71,9 +71,10 @@ enum policy_reason {
     REASON_DELIVERY_UNKNOWN, /* "delivery-unknown" */
     REASON_DELIVERY_FAILED,  /* "delivery-failed" */
     REASON_OPERATOR,         /* "operator" */
-    REASON_STATE_LOST,       /* "state-lost": its record is damaged */
+    REASON_STATE_LOST,       /* "state-lost" */
+    REASON_UNMAILABLE,       /* "unmailable" */
 };
-#define POLICY_REASONS (REASON_STATE_LOST + 1)
+#define POLICY_REASONS (REASON_UNMAILABLE + 1)
 const char *policy_reason_name(enum policy_reason reason); /* "" for REASON_NONE */
 /* One sentence for people: what it means and what to do. */
 const char *policy_reason_text(enum policy_reason reason);
@@ -96,18 +97,18 @@ struct policy_decision {
 
 /* Decides about a closed incident from the facts at facts->now. Without a contact, the
  * verdict is LOOKUP unless something is already certain. The order of questions, first
- * that applies: ignored, own or special-purpose (too old, already told, else LOCAL in hold
- * and send, OBSERVE otherwise), a success (HOLD), too old, settle not yet over (WAIT), already reported,
- * contact missing (NEVER; WAIT after a look-up that failed for now), caps (WAIT), the mode
- * observe, approval (HOLD unless incident->approved), REPORT. A
- * success is not overruled by `approved` of an earlier moment: approving is what answers
- * it, so an approved incident passes. */
+ * that applies: ignored, own or special-purpose (too old, already told, else LOCAL in
+ * hold and send, OBSERVE otherwise), a success (HOLD), too old, settle not yet over
+ * (WAIT), already reported, contact missing (NEVER; WAIT after a look-up that failed for
+ * now), caps (WAIT), the mode observe, approval (HOLD unless incident->approved), REPORT.
+ * A success is not overruled by `approved` of an earlier moment: approving is what
+ * answers it, so an approved incident passes. */
 struct policy_decision policy_decide(const struct policy_params *params,
                                      const struct incident *incident,
                                      const struct policy_facts *facts);
 
-/* When to try again after the n-th failure (n from 1), a pure function: 1 min, doubling to
- * 4 h, spread by up to 20 % by the seed (the row's id). µs to add. */
+/* When to try again after the n-th failure (n from 1), a pure function: 1 min, doubling
+ * to 4 h, spread by up to 20 % by the seed (the row's id). µs to add. */
 int64_t policy_backoff(unsigned n, uint64_t seed);
 
 /* Mode names "observe", "hold", "send"; -EINVAL for others. */

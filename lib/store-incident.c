@@ -168,7 +168,7 @@ static int read_evidence(struct query *q, struct incident *inc)
         r = incident_detail_from_json(inc, facts);
     if (r == 0 && lines)
         r = incident_evidence_from_json(inc, lines);
-    return r == -EBADMSG ? STORE_E_CORRUPT : r;
+    return r == -EBADMSG ? 0 : r; /* this row, not the file: see incident_damaged() */
 }
 
 int store_incident_get(struct store *s, int64_t id, struct incident **ret)

@@ -23,6 +23,15 @@ int store_report_add(struct store *s, int64_t incident, const struct net *source
     return query_write(&q);
 }
 
+int store_report_delete(struct store *s, int64_t incident)
+{
+    _cleanup_(query_end) struct query q =
+        query_on(s, "DELETE FROM report WHERE incident = ?");
+
+    query_int(&q, incident);
+    return query_write(&q);
+}
+
 int store_report_last(struct store *s, const struct net *source, bool observed,
                       int64_t *ret_time)
 {
@@ -46,7 +55,7 @@ int store_report_count(struct store *s, const char *contact, int64_t since, bool
         contact ? query_on(s, "SELECT count(*), min(time) FROM report"
                               " WHERE time > ? AND observed <= ? AND contact = ?")
                 : query_on(s, "SELECT count(*), min(time) FROM report"
-                              " WHERE time > ? AND observed <= ?");
+                              " WHERE time > ? AND observed <= ? AND contact <> ''");
     int64_t n;
     int r;
 

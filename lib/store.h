@@ -1,6 +1,6 @@
 /* The state, in SQLite: cursors, sources, incidents, contacts, messages. Durable means
- * committed: WAL, synchronous=FULL, one connection, exclusive. All SQL of the program is in
- * lib/store*.c; texts are bound, never pasted. */
+ * committed: WAL, synchronous=FULL, one connection, exclusive. All SQL of the program is
+ * in lib/store*.c; texts are bound, never pasted. */
 #ifndef STORE_H
 #define STORE_H
 
@@ -32,15 +32,16 @@ const char *store_error_text(int error);
  * caller) and ignored by an existing one. */
 int store_open(const char *path, const uint8_t secret[static 16], struct store **ret);
 struct store *store_free(struct store *s); /* checkpoints; takes NULL, returns NULL */
-/* The process id that holds the state of path, read from the lock beside it; 0 unknown. */
+/* The process id that holds the state of path, read from the lock beside it; 0 unknown.
+ */
 int64_t store_holder(const char *path);
 const uint8_t *store_secret(const struct store *s); /* 16 bytes */
 /* Text of the last SQLite error, for the log. */
 const char *store_last_error(const struct store *s);
 
-/* Transactions: every writing function below runs inside the open one, or as its own. Once
- * one of them has failed, the rest of the transaction fails alike. After STORE_E_IO nothing
- * more is written until the store has been closed and opened again. */
+/* Transactions: every writing function below runs inside the open one, or as its own.
+ * Once one of them has failed, the rest of the transaction fails alike. After STORE_E_IO
+ * nothing more is written until the store has been closed and opened again. */
 int store_begin(struct store *s);  /* -EALREADY inside one */
 int store_commit(struct store *s); /* the first failure; all is rolled back then */
 void store_rollback(struct store *s);
@@ -60,8 +61,8 @@ int store_source_each(struct store *s, store_source_fn fn, void *userdata);
 
 /* Incidents. put inserts (and sets inc->id) when id is 0, else rewrites all but the
  * columns of what became of it; put_fate rewrites only those (state, reason, detail, due,
- * attempts, opened, closed, contact, contact_source, network, approved, success). A success
- * is added by both and cleared by neither. The same put may be repeated after its
+ * attempts, opened, closed, contact, contact_source, network, approved, success). A
+ * success is added by both and cleared by neither. The same put may be repeated after its
  * transaction was rolled back: an id is given only once, and a row that is not there is
  * inserted. put_fate of such a row is MISSING. */
 int store_incident_put(struct store *s, struct incident *inc);
@@ -69,10 +70,10 @@ int store_incident_put_fate(struct store *s, const struct incident *inc);
 int store_incident_get(struct store *s, int64_t id, struct incident **ret); /* MISSING */
 
 struct store_incident_filter {
-    int state;             /* enum incident_state, or -1 for all */
+    int state;                 /* enum incident_state, or -1 for all */
     const struct addr *source; /* those whose network holds it, or NULL */
-    int64_t before_id;     /* only smaller ids, or 0 */
-    unsigned limit;        /* newest first; 0 for 1000 */
+    int64_t before_id;         /* only smaller ids, or 0 */
+    unsigned limit;            /* newest first; 0 for 1000 */
 };
 /* Without evidence and detail: addrs, ports, users and lines are empty. */
 typedef int (*store_incident_fn)(void *userdata, const struct incident *inc);
@@ -80,23 +81,26 @@ int store_incident_each(struct store *s, const struct store_incident_filter *fil
                         store_incident_fn fn, void *userdata);
 /* How many incidents are in each state. */
 int store_incident_counts(struct store *s, uint64_t ret[static INCIDENT_STATES]);
-/* The id of the incident in LOOKUP or WAITING with the smallest due that is <= now (or any
- * due when now is INT64_MAX), other than those in skip; MISSING when none. And when the
- * next one is due (MISSING). */
+/* The id of the incident in LOOKUP or WAITING with the smallest due that is <= now (or
+ * any due when now is INT64_MAX), other than those in skip; MISSING when none. And when
+ * the next one is due (MISSING). */
 int store_incident_due(struct store *s, int64_t now, const int64_t *skip, size_t n_skip,
                        int64_t *ret_id);
 int store_next_due(struct store *s, int64_t *ret_due);
 
 /* The ledger of reports, for cool-down and caps. observed: it would have been sent. */
+/* contact "" is the local contact, which counts for no cap. */
 int store_report_add(struct store *s, int64_t incident, const struct net *source,
                      const char *contact, int64_t time, bool observed);
+/* What never left was no report. 0 also where there is none. */
+int store_report_delete(struct store *s, int64_t incident);
 /* The last about a source, and its time; MISSING. observed: count such too. */
 int store_report_last(struct store *s, const struct net *source, bool observed,
                       int64_t *ret_time);
 /* How many after a moment (time > since) to a contact in any case (NULL: to all), and the
  * oldest of them (MOMENT_NONE). */
-int store_report_count(struct store *s, const char *contact, int64_t since,
-                       bool observed, unsigned *ret_n, int64_t *ret_oldest);
+int store_report_count(struct store *s, const char *contact, int64_t since, bool observed,
+                       unsigned *ret_n, int64_t *ret_oldest);
 
 /* RDAP: cached judgements per block, and pauses per server. The 20000 answers and 1000
  * pauses that end last are kept. */
@@ -111,8 +115,8 @@ enum message_state {
     MESSAGE_QUEUED = 0,
     MESSAGE_SENDING, /* durable before MAIL FROM; found at start: ambiguous */
     MESSAGE_SENT,
-    MESSAGE_HELD,    /* unknown outcome, or our fault: for the operator */
-    MESSAGE_DEAD,    /* refused for good */
+    MESSAGE_HELD, /* unknown outcome, or our fault: for the operator */
+    MESSAGE_DEAD, /* refused for good */
 };
 struct message {
     int64_t id, incident;
