@@ -65,6 +65,15 @@ static int find_owner(const struct desk *d, const struct incident *inc,
 
     if (r < 0)
         return r;
+    /* Behind a translator the address that strangers see stands on no interface. */
+    for (size_t i = 0; i < d->config->report.n_addresses; i++) {
+        const struct addr *addr = &d->config->report.addresses[i];
+        struct net net = addr_network(addr, addr_bits(addr));
+
+        r = netlist_add(&own, &net);
+        if (r < 0)
+            goto out;
+    }
     if (any_in(&d->config->ignore, inc))
         *ret = OWNER_IGNORED;
     else if (any_in(&own, inc))
@@ -74,8 +83,9 @@ static int find_owner(const struct desk *d, const struct incident *inc,
         *ret = OWNER_SPECIAL;
     else
         *ret = OWNER_STRANGER;
+out:
     netlist_done(&own);
-    return 0;
+    return r;
 }
 
 static int count_reports(const struct desk *d, const struct policy_rate *rate,

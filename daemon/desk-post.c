@@ -25,7 +25,6 @@
 /* The MTA may still be at work; mtalog.c lets the silence of Postfix count after 5 s. */
 #define ASK_LOG_AFTER (10 * USEC_PER_SEC)
 #define ASK_LOG_ONCE  (6 * USEC_PER_SEC)
-#define LOG_PATIENCE  (90 * USEC_PER_SEC)
 #define WRITE_AGAIN   (5 * USEC_PER_SEC)
 #define MTA_RETRY_MIN (5 * USEC_PER_SEC)
 #define LAB_RULE      "a lab writes to reserved domains only, and only a lab does"
@@ -269,11 +268,10 @@ static int ask_mta_log(struct desk *d, struct message *m, struct incident *inc)
                          "name the message") < 0)
             return -ENOMEM;
         return try_again(d, m, inc);
+    case MTALOG_EARLY: /* once, the next run asks again */
+        return d->once ? 0 : ask_later(d, m->id);
     case MTALOG_UNKNOWN: break;
     }
-    /* Some MTAs name a message late. Once, the next run asks again. */
-    if (host_now() - m->started < LOG_PATIENCE)
-        return d->once ? 0 : ask_later(d, m->id);
     if (!m->error && set_error(m, "the dialogue broke off") < 0)
         return -ENOMEM;
     return hold(d, m, inc, REASON_DELIVERY_UNKNOWN, MESSAGE_HELD);

@@ -18,7 +18,8 @@
  *  - time enough has passed for the MTA to have come to that line. Postfix writes it as
  * soon as it has the message, the others when they have taken it.
  *
- * Everything else is UNKNOWN, which goes to the operator. */
+ * While time enough has not passed, or no MTA has written yet, that is EARLY. Everything
+ * else is UNKNOWN, which goes to the operator. */
 #include "mtalog.h"
 
 #include <errno.h>
@@ -114,11 +115,16 @@ static int64_t whole_second(int64_t time)
 /* Whether the latest line of cleanup(8) stands: time enough has passed without a word of
  * trouble. Processes write side by side and stamps may have whole seconds only, so a
  * client that was lost in the same second counts. */
+static bool broken_after_name(const struct search *s)
+{
+    return s->broken_at != MOMENT_NONE && s->broken_at >= whole_second(s->named_at);
+}
+
 static bool named_stands(const struct search *s)
 {
     return s->n_named > 0 && !s->refused && s->delay >= 0 && s->named_at != MOMENT_NONE &&
            s->named_at >= whole_second(s->since) && s->now - s->named_at >= s->delay &&
-           (s->broken_at == MOMENT_NONE || s->broken_at < whole_second(s->named_at));
+           !broken_after_name(s);
 }
 
 /* Traditional stamps have whole seconds only: the second of the attempt counts. */
@@ -129,6 +135,14 @@ static void note_program(struct search *s, struct slice program, int64_t time)
     for (size_t i = 0; i < sizeof(mtas) / sizeof(mtas[0]); i++)
         if (slice_starts(program, mtas[i].program) && mtas[i].delay > s->delay)
             s->delay = mtas[i].delay;
+}
+
+/* Whether a line that is still to come could answer the question. */
+static bool may_settle(const struct search *s, bool covered)
+{
+    if (s->now - s->since >= MTALOG_PATIENCE)
+        return false;
+    return s->unconfirmed ? !s->refused && !broken_after_name(s) : covered;
 }
 
 static enum mtalog_answer conclude(const struct search *s, bool covered,
@@ -142,9 +156,9 @@ static enum mtalog_answer conclude(const struct search *s, bool covered,
         memcpy(queue_id, s->named[s->n_named - 1], QUEUE_ID_MAX);
         return MTALOG_FOUND;
     }
-    if (s->unconfirmed || !covered || s->delay < 0 || s->now - s->since < s->delay)
-        return MTALOG_UNKNOWN;
-    return MTALOG_ABSENT;
+    if (!s->unconfirmed && covered && s->delay >= 0 && s->now - s->since >= s->delay)
+        return MTALOG_ABSENT;
+    return may_settle(s, covered) ? MTALOG_EARLY : MTALOG_UNKNOWN;
 }
 
 /* ---- a file ---- */

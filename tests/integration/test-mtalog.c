@@ -73,10 +73,10 @@ static const struct {
      "4ZbQ1x2"},
     {"named alone in a log that begins later", NULL, NAMED, LATER, MTALOG_FOUND,
      "4ZbQ1x2"},
-    {"named just now", NULL, BEFORE CONNECT NAMED, SINCE + 5 * USEC_PER_SEC,
-     MTALOG_UNKNOWN, ""},
-    {"named by an earlier attempt", NULL, BEFORE NAMED_EARLY CONNECT, LATER,
-     MTALOG_UNKNOWN, ""},
+    {"named just now", NULL, BEFORE CONNECT NAMED, SINCE + 5 * USEC_PER_SEC, MTALOG_EARLY,
+     ""},
+    {"named by an earlier attempt", NULL, BEFORE NAMED_EARLY CONNECT, LATER, MTALOG_EARLY,
+     ""},
     {"named, then the client was lost", NULL,
      BEFORE NAMED SMTPD_LOST("21:36:20.000000", "lost connection after DATA (9 bytes)"),
      LATER, MTALOG_UNKNOWN, ""},
@@ -108,29 +108,31 @@ static const struct {
      MTALOG_FOUND, "4ZbQ1x4"},
     {"named but refused", NULL, BEFORE CONNECT NAMED REJECT, LATER, MTALOG_UNKNOWN, ""},
     {"named just now, and another one queued", NULL, BEFORE NAMED OTHER TAKEN_OTHER,
-     SINCE + 5 * USEC_PER_SEC, MTALOG_UNKNOWN, ""},
+     SINCE + 5 * USEC_PER_SEC, MTALOG_EARLY, ""},
     {"named by sendmail", NULL, SENDMAIL_BEFORE SENDMAIL, LATER, MTALOG_FOUND,
      "5AMLaDxQ0123"},
     {"Postfix was there and did not name it", NULL, BEFORE CONNECT OTHER, LATER,
      MTALOG_ABSENT, ""},
     {"the same, asked too early", NULL, BEFORE CONNECT OTHER, SINCE + 4 * USEC_PER_SEC,
-     MTALOG_UNKNOWN, ""},
+     MTALOG_EARLY, ""},
     {"a log that begins after the attempt", NULL, CONNECT OTHER, LATER, MTALOG_UNKNOWN,
      ""},
-    {"a log in which no MTA wrote since", NULL, BEFORE SSHD, LATER, MTALOG_UNKNOWN, ""},
-    {"a log that ended before", NULL, BEFORE, LATER, MTALOG_UNKNOWN, ""},
+    {"a log in which no MTA wrote since", NULL, BEFORE SSHD, LATER, MTALOG_EARLY, ""},
+    {"a log in which no MTA wrote for long", NULL, BEFORE SSHD, SINCE + MTALOG_PATIENCE,
+     MTALOG_UNKNOWN, ""},
+    {"a log that ended before", NULL, BEFORE, LATER, MTALOG_EARLY, ""},
     {"rotated during the attempt", BEFORE CONNECT, OTHER, LATER, MTALOG_ABSENT, ""},
     {"a rotated file that ended before the attempt", BEFORE, CONNECT OTHER, LATER,
      MTALOG_UNKNOWN, ""},
     {"a rotated file without a present one", BEFORE CONNECT, NULL, LATER, MTALOG_UNKNOWN,
      ""},
     {"sendmail after ten seconds", NULL, SENDMAIL_BEFORE SENDMAIL_SAME, LATER,
-     MTALOG_UNKNOWN, ""},
+     MTALOG_EARLY, ""},
     {"sendmail after a minute", NULL, SENDMAIL_BEFORE SENDMAIL_SAME,
      SINCE + 60 * USEC_PER_SEC, MTALOG_ABSENT, ""},
     {"OpenSMTPD, which names none", NULL, BEFORE OPENSMTPD, SINCE + 3600 * USEC_PER_SEC,
      MTALOG_UNKNOWN, ""},
-    {"garbage", NULL, "\x01\x02\xff\n\n" BEFORE "half a line", LATER, MTALOG_UNKNOWN, ""},
+    {"garbage", NULL, "\x01\x02\xff\n\n" BEFORE "half a line", LATER, MTALOG_EARLY, ""},
 };
 
 static void put(const char *path, const char *text)
@@ -147,7 +149,7 @@ static void put(const char *path, const char *text)
 
 static int ask(const char *log, int64_t now)
 {
-    static const char *const answers[] = {"found", "absent", "unknown"};
+    static const char *const answers[] = {"found", "absent", "early", "unknown"};
     char id[64];
     enum mtalog_answer answer = mtalog_find(log, ID, SINCE, now, id);
 
