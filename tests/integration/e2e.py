@@ -559,6 +559,57 @@ def a_successful_login_holds_the_report(lab):
 
 
 @scenario
+def an_approved_login_is_reported(lab):
+    prepared(lab)
+    lab.daemon()
+    lab.log.failures("203.0.113.5", 6, user="alice")
+    lab.log.success("203.0.113.5")
+    row = wait_incident(lab, "203.0.113.5", "held", "successful-login")
+    done = lab.online("approve", str(row["id"]))
+    check(done.returncode == 0, f"approve: {done.stdout}{done.stderr}")
+    lab.wait_mails(1)
+    lab.no_more_mails(1)
+    the_report(lab, "203.0.113.5", ISP, 6)
+
+
+@scenario
+def observe_keeps_back_what_another_mode_had_queued(lab):
+    prepared(lab)
+    lab.mail.stop()
+    daemon = lab.daemon()
+    lab.log.failures("203.0.113.5", 6)
+    row = wait_incident(lab, "203.0.113.5", "queued")
+    lab.configure(mode="observe")
+    daemon.reload()
+    lab.mail.start()
+    lab.no_more_mails(0, 8)
+    lab.configure(mode="hold")
+    daemon.reload()
+    wait_incident(lab, "203.0.113.5", "held", "approval")
+    lab.no_more_mails(0, 1)
+    done = lab.online("approve", str(row["id"]))
+    check(done.returncode == 0, f"approve: {done.stdout}{done.stderr}")
+    lab.wait_mails(1)
+    lab.no_more_mails(1)
+
+
+@scenario
+def a_queued_report_leaves_after_a_restart_without_a_new_line(lab):
+    prepared(lab)
+    lab.mail.stop()
+    daemon = lab.daemon()
+    lab.log.failures("203.0.113.5", 6)
+    wait_incident(lab, "203.0.113.5", "queued")
+    daemon.stop()
+    os.unlink(lab.log.path)
+    lab.mail.start()
+    lab.daemon()
+    lab.wait_mails(1)
+    lab.no_more_mails(1)
+    the_report(lab, "203.0.113.5", ISP, 6)
+
+
+@scenario
 def an_ignored_source_is_never_reported(lab):
     prepared(lab, ignore=["203.0.113.0/28"])
     lab.daemon()
