@@ -34,8 +34,7 @@ DEFINE_CLEANUP(struct config *, config_free)
 DEFINE_CLEANUP(struct lines *, lines_free)
 DEFINE_CLEANUP(struct tracker *, tracker_free)
 
-#define BUFFER       (256 << 10)
-#define TRACKER_ROOM ((size_t)64 << 20)
+#define BUFFER (256 << 10)
 
 struct options {
     bool json, summary;
@@ -323,8 +322,10 @@ static int new_tracker(struct scan *s, struct tracker **ret)
         .window = d->window,
         .settle = d->settle,
         .max_age = d->max_age,
+        .slow = d->slow,
+        .names = d->names,
         .ipv6_prefix = d->ipv6_prefix,
-        .max_bytes = TRACKER_ROOM,
+        .max_bytes = d->memory,
     };
     int r = host_random(params.hash_key, sizeof(params.hash_key));
 

@@ -31,7 +31,6 @@ DEFINE_CLEANUP(struct incident *, incident_free)
 DEFINE_CLEANUP(struct message *, message_free)
 
 #define SYSLOG_DELAY    USEC_PER_SEC
-#define TRACKER_BYTES   (96u * 1024 * 1024)
 #define CLOSE_CHECK_MAX (3600 * USEC_PER_SEC)
 
 struct ids {
@@ -567,8 +566,10 @@ static void tracker_params_of(const struct intake_params *p, struct tracker_para
         .window = d->window,
         .settle = d->settle,
         .max_age = d->max_age,
+        .slow = d->slow,
+        .names = d->names,
         .ipv6_prefix = d->ipv6_prefix,
-        .max_bytes = TRACKER_BYTES,
+        .max_bytes = d->memory,
     };
     memcpy(ret->hash_key, p->hash_key, sizeof(ret->hash_key));
 }

@@ -65,7 +65,7 @@ static void status_json(FILE *out, const struct view_status *s,
         out,
         json_pack(
             "{s:s, s:b, s:o, s:o, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
-            "s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:b}",
+            "s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:b}",
             "mode", s->mode, "lab", s->lab, "started", json_moment(s->started), "sources",
             status_sources(s->intake), "reading", s->intake != NULL, "state",
             json_foreign(s->state_path), "lines", (json_int_t)c->lines.lines, "attempts",
@@ -75,11 +75,12 @@ static void status_json(FILE *out, const struct view_status *s,
             "gaps", (json_int_t)c->gaps, "watched", (json_int_t)c->tracker.sources,
             "bursts_open", (json_int_t)c->tracker.open, "evicted",
             (json_int_t)c->tracker.evicted, "late", (json_int_t)c->tracker.late,
-            "table_bytes", (json_int_t)c->tracker.bytes, "incidents", incidents,
-            "lookups", (json_int_t)r->lookups, "queries", (json_int_t)r->queries,
-            "lookup_failures", (json_int_t)r->failures, "sent", (json_int_t)s->desk.sent,
-            "delivery_failures", (json_int_t)s->desk.delivery_failures, "mta_down",
-            s->desk.mta_down));
+            "bursts_slow", (json_int_t)c->tracker.slow, "bursts_names",
+            (json_int_t)c->tracker.names, "table_bytes", (json_int_t)c->tracker.bytes,
+            "incidents", incidents, "lookups", (json_int_t)r->lookups, "queries",
+            (json_int_t)r->queries, "lookup_failures", (json_int_t)r->failures, "sent",
+            (json_int_t)s->desk.sent, "delivery_failures",
+            (json_int_t)s->desk.delivery_failures, "mta_down", s->desk.mta_down));
 }
 
 static void print_label(FILE *out, const char *label)
@@ -111,6 +112,9 @@ static void status_intake(FILE *out, const struct intake *intake,
     print_label(out, "Sources seen");
     fprintf(out, "%" PRIu64 " watched, %" PRIu64 " bursts open", c->tracker.sources,
             c->tracker.open);
+    if (c->tracker.slow + c->tracker.names > 0)
+        fprintf(out, ", %" PRIu64 " opened by detect.slow, %" PRIu64 " by detect.names",
+                c->tracker.slow, c->tracker.names);
     if (c->tracker.evicted > 0)
         fprintf(out, ", %" PRIu64 " dropped for room", c->tracker.evicted);
     if (c->tracker.late > 0)

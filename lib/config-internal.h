@@ -71,6 +71,10 @@ int config_read_unsigned(struct config_reader *, const struct config_key *,
                          const struct yamlnode *, void *); /* unsigned */
 int config_read_duration(struct config_reader *, const struct config_key *,
                          const struct yamlnode *, void *); /* int64_t */
+int config_read_size(struct config_reader *, const struct config_key *,
+                     const struct yamlnode *, void *); /* size_t */
+int config_read_slow(struct config_reader *, const struct config_key *,
+                     const struct yamlnode *, void *); /* struct tracker_slow */
 int config_read_rate(struct config_reader *, const struct config_key *,
                      const struct yamlnode *, void *); /* struct policy_rate */
 int config_read_mode(struct config_reader *, const struct config_key *,

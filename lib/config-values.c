@@ -224,6 +224,44 @@ int config_read_duration(struct config_reader *r, const struct config_key *key,
     return x < 0 ? x : 0;
 }
 
+int config_read_size(struct config_reader *r, const struct config_key *key,
+                     const struct yamlnode *value, void *field)
+{
+    static const char want[] = "a size: a whole number with K, M or G, such as 96M";
+    static const char letters[] = "KMG";
+    struct slice text;
+    const char *letter;
+    unsigned n;
+    int64_t bytes;
+    int x = config_scalar(r, key, value, want, &text);
+
+    if (x <= 0)
+        return x;
+    letter = strchr(letters, text.p[text.n - 1]);
+    if (!letter || !*letter || !parse_unsigned((struct slice){text.p, text.n - 1}, &n))
+        return config_bad(r, key, value, want);
+    bytes = (int64_t)n << (10 * (letter - letters + 1));
+    if (bytes < key->min || bytes > key->max)
+        return config_tell(r, value, "%s: out of range: %" PRId64 "M to %" PRId64 "M",
+                           key->path, key->min >> 20, key->max >> 20);
+    *(size_t *)field = (size_t)bytes;
+    return 0;
+}
+
+/* The keys below it have rows of their own, whose offsets are the whole file's. */
+int config_read_slow(struct config_reader *r, const struct config_key *key,
+                     const struct yamlnode *value, void *field)
+{
+    struct tracker_slow *slow = field;
+
+    if (value->kind != YAMLNODE_SCALAR || yamlnode_is_null(value))
+        return config_read_map(r, value, key->path, r->config);
+    if (!value->plain || !slice_equal_str((struct slice){value->text, value->n}, "off"))
+        return config_bad(r, key, value, "off, or a mapping");
+    slow->failures = 0;
+    return 0;
+}
+
 int config_read_rate(struct config_reader *r, const struct config_key *key,
                      const struct yamlnode *value, void *field)
 {

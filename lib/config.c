@@ -16,6 +16,7 @@
 #include "moment.h"
 
 #define SECONDS(n) ((n)*USEC_PER_SEC)
+#define MIB(n)     (INT64_C(1048576) * (n))
 #define DAYS(n)    SECONDS(INT64_C(86400) * (n))
 #define AT(field)  offsetof(struct config, field)
 #define SUN_PATH   107 /* sockaddr_un.sun_path without its NUL */
@@ -34,7 +35,18 @@ static const struct config_key keys[] = {
     {"detect.window", config_read_duration, AT(detect.window), SECONDS(1), DAYS(30)},
     {"detect.settle", config_read_duration, AT(detect.settle), SECONDS(1), DAYS(30)},
     {"detect.max_age", config_read_duration, AT(detect.max_age), SECONDS(1), DAYS(30)},
+    {"detect.slow", config_read_slow, AT(detect.slow), 0, 0},
+    {"detect.slow.failures", config_read_unsigned, AT(detect.slow.failures), 1, 100000},
+    {"detect.slow.window", config_read_duration, AT(detect.slow.window), SECONDS(1),
+     DAYS(30)},
+    {"detect.names", config_read_slow, AT(detect.names), 0, 0},
+    {"detect.names.failures", config_read_unsigned, AT(detect.names.failures), 1, 100000},
+    {"detect.names.names", config_read_unsigned, AT(detect.names.names), 1,
+     TRACKER_NAMES_MAX},
+    {"detect.names.window", config_read_duration, AT(detect.names.window), SECONDS(1),
+     DAYS(30)},
     {"detect.ipv6_prefix", config_read_unsigned, AT(detect.ipv6_prefix), 48, 128},
+    {"detect.memory", config_read_size, AT(detect.memory), MIB(4), MIB(16384)},
     {"ignore", config_read_networks, AT(ignore), 0, 0},
     {"reportable", config_read_networks, AT(reportable), 0, 0},
     {"rdap.bootstrap_ipv4", config_read_bootstrap, AT(rdap.bootstrap_ipv4), 0, 0},
@@ -277,11 +289,15 @@ static int set_defaults(struct config *c)
 {
     const int64_t day = DAYS(1);
 
-    c->detect = (struct detect_params){.failures = 20,
-                                       .window = SECONDS(600),
-                                       .settle = SECONDS(600),
-                                       .max_age = SECONDS(3600),
-                                       .ipv6_prefix = 64};
+    c->detect =
+        (struct detect_params){.failures = 20,
+                               .window = SECONDS(600),
+                               .settle = SECONDS(600),
+                               .max_age = SECONDS(3600),
+                               .slow = {.failures = 20, .window = day},
+                               .names = {.failures = 10, .names = 5, .window = day},
+                               .ipv6_prefix = 64,
+                               .memory = MIB(96)};
     c->rdap.timeout = SECONDS(30);
     c->policy = (struct policy_params){.mode = MODE_OBSERVE,
                                        .per_source = 3 * day,

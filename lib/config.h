@@ -9,6 +9,7 @@
 #include "addr.h"
 #include "policy.h"
 #include "report.h"
+#include "tracker.h"
 
 enum source_kind {
     SOURCE_FILE,
@@ -38,7 +39,9 @@ struct delivery_params {
 struct detect_params {
     unsigned failures;
     int64_t window, settle, max_age; /* µs */
+    struct tracker_slow slow, names; /* failures 0: off */
     unsigned ipv6_prefix;
+    size_t memory; /* bytes */
 };
 
 struct config {

@@ -42,13 +42,13 @@ static inline void link_insert_after(struct link *at, struct link *l)
 
 /* An attempt that belongs to no burst yet, with all that the burst will need of it. */
 struct pending {
-    struct link link; /* in source.pending */
+    struct link link; /* in source.pending or source.left */
     struct stamp time;
     uint64_t count;
     struct addr source;
     uint16_t port;
     uint8_t clock;
-    bool has_user;
+    bool has_user, unknown_user;
     uint16_t n_line, n_user, n_service;
     int64_t clock_error;
     char data[]; /* line, user, service and a NUL */
@@ -68,15 +68,21 @@ struct source {
     uint64_t hash;
     struct net key;
     struct heap_node due;
+    bool ripens;         /* in tracker.ripe, else in tracker.idle */
     struct link rank;    /* in tracker.ranks[] */
     struct link changed; /* in tracker.changed or tracker.gone */
     bool stored;         /* the store knows it */
 
     struct link pending; /* by time, all in the window that ends at the newest */
     uint64_t n_pending;  /* attempts in it */
+    struct link left;    /* by time, what that window has passed: none is newer than a
+                            pending one; empty while there are no slow windows */
+    uint64_t n_left;
+    uint64_t n_unknown; /* in both, at unknown users */
     size_t pending_bytes;
 
     struct incident *open;
+    bool slow;           /* it was opened by a slow window: `pending` goes on beside it */
     int64_t opened_at;   /* the moment of the attempt that opened it */
     struct mark *ticket; /* becomes a mark when it closes: closing cannot fail */
 
@@ -104,7 +110,7 @@ struct tracker {
 
     struct source **buckets;
     size_t n_buckets; /* a power of two */
-    struct heap open; /* by the moment at which the burst closes: exact */
+    struct heap ripe; /* by the moment at which time opens or closes a burst: exact */
     struct heap idle; /* by the moment of being forgotten, or earlier */
     struct link ranks[RANKS];
     struct link changed; /* since tracker_saved() */
@@ -130,8 +136,15 @@ struct source *source_changed(struct tracker *t, struct source *s);
 void source_place(struct tracker *t, struct source *s);
 /* The moment from which a source without an open burst can no longer matter. */
 int64_t source_expiry(const struct tracker *t, const struct source *s);
-/* The moment at which its open burst closes. */
+/* The moment from which an attempt is not of its open burst any more. */
 int64_t source_closing(const struct tracker *t, const struct source *s);
+/* Whether time alone can do something to it other than forgetting it: an open burst, or
+ * enough attempts for a slow one. */
+bool source_ripens(const struct tracker *t, const struct source *s);
+/* When: the closing, or before that the oldest pending attempt's being left over. */
+int64_t source_ripe(const struct tracker *t, const struct source *s);
+/* How long attempts are kept: the longest window. */
+int64_t tracker_horizon(const struct tracker_params *params);
 void source_done(struct source *s); /* frees what it holds */
 
 /* NULL when out of memory. */
@@ -141,6 +154,30 @@ struct pending *pending_new(const struct attempt *attempt, enum clock_state cloc
 struct attempt pending_attempt(const struct pending *p);
 void source_add_pending(struct source *s, struct link *after, struct pending *p);
 void source_drop_pending(struct source *s, struct pending *p);
+void source_take_pending(struct source *s, struct pending *p); /* not freed */
+/* At the end of source.left. */
+void source_add_left(struct source *s, struct pending *p);
+void source_drop_left(struct source *s, struct pending *p);
+
+/* tracker-slow.c */
+bool tracker_is_slow(const struct tracker *t); /* whether there is any slow window */
+/* Lets every pending attempt that `window` has passed at the moment time be left over,
+ * which may open and close slow bursts. With INT64_MAX: all. The first failure of the
+ * callback, or -ENOMEM, when an attempt could not be counted. */
+int source_leave(struct tracker *t, struct source *s, int64_t time);
+/* The time of the newest attempt that has been left over, MOMENT_NONE for none: nothing
+ * older can be put among them any more. */
+int64_t source_left_until(const struct source *s);
+
+/* tracker.c */
+/* Opens a burst of the attempts of the list from `from` on, and drops all of both lists
+ * (the left over ones only when it is slow). */
+int source_open(struct tracker *t, struct source *s, struct link *list, struct link *from,
+                bool slow);
+/* Whether the latest success concerns the open burst is noted in it. */
+void source_match_success(const struct tracker *t, struct source *s);
+/* Closes the open one; attempts from the moment end on are not of it. */
+int source_close(struct tracker *t, struct source *s, int64_t end);
 
 /* tracker-state.c */
 struct bytes {

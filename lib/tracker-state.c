@@ -1,12 +1,16 @@
 /* A source as bytes for the store: version, then integers in little-endian order. All but
  * the open burst's numbers, which the store keeps as an incident.
  *
- *   u8  version (1)
+ *   u8  version (2)
  *   i64 id of the open incident, 0: none; i64 opened_at; i64 success
+ *   u8  whether a slow window opened it
  *   u32 marks, newest first: i64 id, i64 first, i64 last, i64 end, u8 told
  *   u32 pending attempts, oldest first: i64 time, u8 digits, u64 count, u8 family,
- * address (4 or 16 bytes), u16 port, u8 clock, i64 clock error, u8 whether it has a user,
- * and line, user and service, each as u16 length and bytes
+ * address (4 or 16 bytes), u16 port, u8 clock, i64 clock error, u8 1 if it has a user, 2
+ * if that user is unknown, and line, user and service, each as u16 length and bytes
+ *   u32 left-over attempts in the same form
+ *
+ * Version 1 had neither the slow window's byte nor left-over attempts.
  *
  * We wrote it, but the file may be damaged: what it says must fit together, or nothing of
  * it is believed. */
@@ -18,7 +22,7 @@
 
 #include "cleanup.h"
 
-#define STATE_VERSION 1
+#define STATE_VERSION 2
 
 void bytes_done(struct bytes *b)
 {
@@ -76,7 +80,7 @@ static int write_pending(struct bytes *b, const struct pending *pending)
     p = put(p + n_addr, pending->port, 2);
     p = put(p, pending->clock, 1);
     p = put(p, (uint64_t)pending->clock_error, 8);
-    p = put(p, pending->has_user, 1);
+    p = put(p, pending->has_user + 2u * pending->unknown_user, 1);
     p = put_text(p, text, pending->n_line);
     p = put_text(p, text += pending->n_line, pending->n_user);
     p = put_text(p, text + pending->n_user, pending->n_service);
@@ -94,14 +98,30 @@ static int write_head(struct bytes *b, const struct source *s)
     p = put(p, s->open ? (uint64_t)s->open->id : 0, 8);
     p = put(p, (uint64_t)s->opened_at, 8);
     p = put(p, (uint64_t)s->success, 8);
+    p = put(p, s->slow, 1);
     p = put(p, s->n_marks, 4);
     b->n = (size_t)(p - b->p);
     return 0;
 }
 
-int source_encode(const struct source *s, struct bytes *b)
+static int write_list(struct bytes *b, const struct link *list)
 {
     uint32_t n = 0;
+    uint8_t *p = more(b, 4);
+    int r = 0;
+
+    if (!p)
+        return -ENOMEM;
+    for (struct link *l = list->next; l != list; l = l->next)
+        n++;
+    put(p, n, 4);
+    for (struct link *l = list->next; r == 0 && l != list; l = l->next)
+        r = write_pending(b, link_owner(l, struct pending, link));
+    return r;
+}
+
+int source_encode(const struct source *s, struct bytes *b)
+{
     uint8_t *p;
     int r;
 
@@ -119,24 +139,15 @@ int source_encode(const struct source *s, struct bytes *b)
         p = put(p, (uint64_t)m->end, 8);
         put(p, m->told, 1);
     }
-    for (struct link *l = s->pending.next; l != &s->pending; l = l->next)
-        n++;
-    p = more(b, 4);
-    if (!p)
-        return -ENOMEM;
-    put(p, n, 4);
-    for (struct link *l = s->pending.next; l != &s->pending; l = l->next) {
-        r = write_pending(b, link_owner(l, struct pending, link));
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    r = write_list(b, &s->pending);
+    return r < 0 ? r : write_list(b, &s->left);
 }
 
 /* Reading: past the end everything is 0 and `bad` is set. */
 struct reader {
     const uint8_t *p;
     size_t n;
+    uint8_t version;
     bool bad;
 };
 
@@ -205,13 +216,14 @@ static void get_addr(struct reader *in, const struct net *within, struct addr *r
         in->bad = true;
 }
 
-static int read_pending(struct source *s, struct reader *in)
+/* At the end of the list, pending or left over. */
+static int read_pending(struct source *s, struct link *list, struct reader *in)
 {
     struct attempt a = {.outcome = ATTEMPT_FAILURE};
     _cleanup_(cleanup_free) char *service = NULL;
     enum clock_state clock;
     int64_t clock_error;
-    bool has_user;
+    unsigned flags;
     struct pending *p;
 
     a.time.usec = get_moment(in);
@@ -221,25 +233,38 @@ static int read_pending(struct source *s, struct reader *in)
     a.port = (uint16_t)get(in, 2);
     clock = get_upto(in, CLOCK_UNSYNCED);
     clock_error = get_moment(in);
-    has_user = get_upto(in, 1);
+    flags = get_upto(in, in->version == 1 ? 1 : 3);
     a.line = get_text(in);
     a.user = get_text(in);
-    if (!has_user)
+    if (!(flags & 1))
         a.user = (struct slice){0};
+    a.unknown_user = flags & 2;
     service = slice_dup(get_text(in));
     if (!service)
         return -ENOMEM;
     a.service = service;
-    if (in->bad || a.count == 0 || a.count > INT64_MAX - s->n_pending)
+    if (in->bad || a.count == 0 || a.count > INT64_MAX - s->n_pending - s->n_left)
         return -EBADMSG;
-    if (!link_alone(&s->pending) &&
-        link_owner(s->pending.prev, struct pending, link)->time.usec > a.time.usec)
+    if (!link_alone(list) &&
+        link_owner(list->prev, struct pending, link)->time.usec > a.time.usec)
         return -EBADMSG;
     p = pending_new(&a, clock, clock_error);
     if (!p)
         return -ENOMEM;
-    source_add_pending(s, s->pending.prev, p);
+    if (list == &s->left)
+        source_add_left(s, p);
+    else
+        source_add_pending(s, list->prev, p);
     return 0;
+}
+
+static int read_list(struct source *s, struct link *list, struct reader *in)
+{
+    int r = 0;
+
+    for (uint64_t n = get(in, 4); n > 0 && r == 0; n--)
+        r = read_pending(s, list, in);
+    return r;
 }
 
 static int read_mark(struct mark **end, struct reader *in)
@@ -272,17 +297,22 @@ static int read_lists(struct source *s, struct reader *in)
         if (r < 0)
             return r;
     }
-    for (n = get(in, 4); n > 0; n--) {
-        r = read_pending(s, in);
-        if (r < 0)
-            return r;
-    }
+    r = read_list(s, &s->pending, in);
+    if (r == 0 && in->version > 1)
+        r = read_list(s, &s->left, in);
+    if (r < 0)
+        return r;
+    if (!link_alone(&s->left) && !link_alone(&s->pending) &&
+        link_owner(s->left.prev, struct pending, link)->time.usec >
+            link_owner(s->pending.next, struct pending, link)->time.usec)
+        return -EBADMSG;
     return in->bad || in->n > 0 ? -EBADMSG : 0;
 }
 
 static int read_open_id(struct reader *in, int64_t *ret)
 {
-    if (get_upto(in, UINT8_MAX) != STATE_VERSION)
+    in->version = get_upto(in, UINT8_MAX);
+    if (in->version < 1 || in->version > STATE_VERSION)
         return -EBADMSG;
     *ret = get_moment(in);
     return in->bad || *ret < 0 ? -EBADMSG : 0;
@@ -310,16 +340,17 @@ int source_decode(struct source *s, const void *state, size_t n,
         return r;
     s->opened_at = get_moment(&in);
     s->success = get_moment(&in);
+    s->slow = in.version > 1 && get_upto(&in, 1);
     r = read_lists(s, &in);
     if (r < 0)
         return r;
     if (id != (incident ? incident->id : 0))
         return -EBADMSG;
     if (!incident)
-        return s->opened_at == MOMENT_NONE ? 0 : -EBADMSG;
+        return s->opened_at == MOMENT_NONE && !s->slow ? 0 : -EBADMSG;
     if (!net_equal(&incident->source, &s->key) || incident->first.usec == MOMENT_NONE ||
         incident->first.usec > incident->last.usec || s->opened_at == MOMENT_NONE ||
-        !link_alone(&s->pending))
+        !link_alone(&s->left) || (!link_alone(&s->pending) && !s->slow))
         return -EBADMSG;
     s->ticket = malloc(sizeof(*s->ticket));
     if (!s->ticket)

@@ -9,7 +9,9 @@
 
 #include "siphash.h"
 
-#define MALLOC_OVERHEAD 24 /* what an allocation costs beside its size, holes included */
+#define MALLOC_OVERHEAD                                            \
+    24 /* what an allocation costs beside its size, holes included \
+        */
 
 int64_t moment_after(int64_t a, int64_t b)
 {
@@ -62,7 +64,7 @@ struct source *source_add(struct tracker *t, const struct net *key)
     size_t n = t->counters.sources + 1;
     struct source *s, **bucket;
 
-    if (heap_reserve(&t->open, n) < 0 || heap_reserve(&t->idle, n) < 0)
+    if (heap_reserve(&t->ripe, n) < 0 || heap_reserve(&t->idle, n) < 0)
         return NULL;
     s = calloc(1, sizeof(*s));
     if (!s)
@@ -75,6 +77,7 @@ struct source *source_add(struct tracker *t, const struct net *key)
     link_init(&s->rank);
     link_init(&s->changed);
     link_init(&s->pending);
+    link_init(&s->left);
     bucket = &t->buckets[s->hash & (t->n_buckets - 1)];
     s->next = *bucket;
     *bucket = s;
@@ -91,6 +94,8 @@ void source_done(struct source *s)
     s->marks = NULL;
     while (!link_alone(&s->pending))
         source_drop_pending(s, link_owner(s->pending.next, struct pending, link));
+    while (!link_alone(&s->left))
+        source_drop_left(s, link_owner(s->left.next, struct pending, link));
     s->open = incident_free(s->open);
     free(s->ticket);
     s->ticket = NULL;
@@ -103,12 +108,9 @@ void source_forget(struct tracker *t, struct source *s)
     while (*p != s)
         p = &(*p)->next;
     *p = s->next;
-    if (s->open) {
-        heap_remove(&t->open, &s->due);
+    if (s->open)
         t->counters.open--;
-    } else {
-        heap_remove(&t->idle, &s->due);
-    }
+    heap_remove(s->ripens ? &t->ripe : &t->idle, &s->due);
     link_remove(&s->rank);
     link_remove(&s->changed);
     t->counters.sources--;
@@ -121,16 +123,30 @@ void source_forget(struct tracker *t, struct source *s)
     link_insert_after(t->gone.prev, &s->changed);
 }
 
+int64_t tracker_horizon(const struct tracker_params *params)
+{
+    int64_t horizon = params->window;
+
+    if (params->slow.failures > 0 && params->slow.window > horizon)
+        horizon = params->slow.window;
+    if (params->names.failures > 0 && params->names.window > horizon)
+        horizon = params->names.window;
+    return horizon;
+}
+
 int64_t source_expiry(const struct tracker *t, const struct source *s)
 {
-    int64_t expiry = INT64_MIN, at;
+    int64_t expiry = INT64_MIN, horizon = tracker_horizon(&t->params), at;
 
     if (!link_alone(&s->pending)) {
         at = link_owner(s->pending.prev, struct pending, link)->time.usec;
-        expiry = moment_after(at, t->params.window);
+        expiry = moment_after(at, horizon);
+    } else if (!link_alone(&s->left)) {
+        at = link_owner(s->left.prev, struct pending, link)->time.usec;
+        expiry = moment_after(at, horizon);
     }
     if (s->success != MOMENT_NONE) {
-        at = moment_after(s->success, t->params.window);
+        at = moment_after(s->success, horizon);
         expiry = at > expiry ? at : expiry;
     }
     for (const struct mark *m = s->marks; m; m = m->next) {
@@ -143,22 +159,45 @@ int64_t source_expiry(const struct tracker *t, const struct source *s)
 int64_t source_closing(const struct tracker *t, const struct source *s)
 {
     int64_t quiet = moment_after(s->open->last.usec, t->params.settle);
-    int64_t old = moment_after(s->open->first.usec, t->params.max_age);
+    int64_t old =
+        moment_after(s->slow ? s->opened_at : s->open->first.usec, t->params.max_age);
 
     return quiet < old ? quiet : old;
 }
 
+bool source_ripens(const struct tracker *t, const struct source *s)
+{
+    const struct tracker_params *p = &t->params;
+
+    if (s->open)
+        return true;
+    return !link_alone(&s->pending) &&
+           ((p->slow.failures > 0 && s->n_left + s->n_pending >= p->slow.failures) ||
+            (p->names.failures > 0 && s->n_unknown >= p->names.failures));
+}
+
+int64_t source_ripe(const struct tracker *t, const struct source *s)
+{
+    int64_t oldest, closing = s->open ? source_closing(t, s) : INT64_MAX;
+
+    if (link_alone(&s->pending))
+        return closing;
+    oldest = link_owner(s->pending.next, struct pending, link)->time.usec;
+    return oldest < closing ? moment_after(oldest, t->params.window) : closing;
+}
+
 static unsigned rank_of(const struct source *s)
 {
+    const uint64_t waiting = s->n_pending + s->n_left;
     unsigned rank = 7;
 
     if (s->open)
         return RANK_OPEN;
     if (s->marks || s->success != MOMENT_NONE)
         return RANK_MARKED;
-    if (s->n_pending < 8)
-        return (unsigned)s->n_pending;
-    for (uint64_t n = s->n_pending / 8; n > 0 && rank < RANK_MARKED - 1; n /= 2)
+    if (waiting < 8)
+        return (unsigned)waiting;
+    for (uint64_t n = waiting / 8; n > 0 && rank < RANK_MARKED - 1; n /= 2)
         rank++;
     return rank;
 }
@@ -181,10 +220,15 @@ static size_t bytes_of(const struct source *s)
  * tracker_advance() looks again before it forgets. */
 static void place_in_heap(struct tracker *t, struct source *s)
 {
+    bool ripens = source_ripens(t, s);
     int64_t due;
 
-    if (s->open) {
-        heap_put(&t->open, &s->due, source_closing(t, s));
+    if (ripens != s->ripens) {
+        heap_remove(s->ripens ? &t->ripe : &t->idle, &s->due);
+        s->ripens = ripens;
+    }
+    if (ripens) {
+        heap_put(&t->ripe, &s->due, source_ripe(t, s));
         return;
     }
     due = source_expiry(t, s);
@@ -205,7 +249,8 @@ void source_place(struct tracker *t, struct source *s)
 
 struct source *source_changed(struct tracker *t, struct source *s)
 {
-    if (!s->open && !s->marks && link_alone(&s->pending) && s->success == MOMENT_NONE) {
+    if (!s->open && !s->marks && link_alone(&s->pending) && link_alone(&s->left) &&
+        s->success == MOMENT_NONE) {
         source_forget(t, s);
         return NULL;
     }
@@ -249,6 +294,7 @@ struct pending *pending_new(const struct attempt *attempt, enum clock_state cloc
         .port = attempt->port,
         .clock = (uint8_t)clock,
         .has_user = attempt->user.p != NULL,
+        .unknown_user = attempt->unknown_user,
         .n_line = n_line,
         .n_user = n_user,
         .n_service = n_service,
@@ -269,6 +315,7 @@ struct attempt pending_attempt(const struct pending *p)
         .source = p->source,
         .port = p->port,
         .user = {.p = p->has_user ? p->data + p->n_line : NULL, .n = p->n_user},
+        .unknown_user = p->unknown_user,
         .service = p->data + p->n_line + p->n_user,
         .outcome = ATTEMPT_FAILURE,
         .count = p->count,
@@ -276,17 +323,46 @@ struct attempt pending_attempt(const struct pending *p)
     };
 }
 
+static uint64_t unknown_in(const struct pending *p)
+{
+    return p->unknown_user ? p->count : 0;
+}
+
 void source_add_pending(struct source *s, struct link *after, struct pending *p)
 {
     link_insert_after(after, &p->link);
     s->n_pending += p->count;
+    s->n_unknown += unknown_in(p);
     s->pending_bytes += pending_size(p);
+}
+
+void source_take_pending(struct source *s, struct pending *p)
+{
+    link_remove(&p->link);
+    s->n_pending -= p->count;
+    s->n_unknown -= unknown_in(p);
+    s->pending_bytes -= pending_size(p);
 }
 
 void source_drop_pending(struct source *s, struct pending *p)
 {
+    source_take_pending(s, p);
+    free(p);
+}
+
+void source_add_left(struct source *s, struct pending *p)
+{
+    link_insert_after(s->left.prev, &p->link);
+    s->n_left += p->count;
+    s->n_unknown += unknown_in(p);
+    s->pending_bytes += pending_size(p);
+}
+
+void source_drop_left(struct source *s, struct pending *p)
+{
     link_remove(&p->link);
-    s->n_pending -= p->count;
+    s->n_left -= p->count;
+    s->n_unknown -= unknown_in(p);
     s->pending_bytes -= pending_size(p);
     free(p);
 }

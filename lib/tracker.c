@@ -67,7 +67,7 @@ struct tracker *tracker_free(struct tracker *t)
     if (t->gone.next)
         free_gone(t);
     free(t->buckets);
-    heap_done(&t->open);
+    heap_done(&t->ripe);
     heap_done(&t->idle);
     free(t);
     return NULL;
@@ -84,7 +84,7 @@ void tracker_set_params(struct tracker *t, const struct tracker_params *params)
          l = l->next) {
         struct source *s = link_owner(l, struct source, rank);
 
-        heap_put(&t->open, &s->due, source_closing(t, s));
+        heap_put(&t->ripe, &s->due, source_ripe(t, s));
     }
 }
 
@@ -103,11 +103,16 @@ static bool success_concerns(const struct tracker *t, int64_t success, int64_t f
            success < moment_after(last, t->params.settle);
 }
 
-static void match_success(struct tracker *t, struct source *s, int64_t success)
+static void match_success(const struct tracker *t, struct source *s, int64_t success)
 {
     if (s->open && s->open->success == MOMENT_NONE &&
         success_concerns(t, success, s->open->first.usec, s->open->last.usec))
         s->open->success = success;
+}
+
+void source_match_success(const struct tracker *t, struct source *s)
+{
+    match_success(t, s, s->success);
 }
 
 /* Older marks matter only for a success that is not late itself; the newest is kept until
@@ -129,8 +134,7 @@ static void drop_marks(struct tracker *t, struct source *s, int64_t time)
     }
 }
 
-/* end: attempts from this moment on are not of this burst any more. */
-static int close_burst(struct tracker *t, struct source *s, int64_t end)
+int source_close(struct tracker *t, struct source *s, int64_t end)
 {
     struct incident *inc = TAKE_PTR(s->open);
     struct mark *m = TAKE_PTR(s->ticket);
@@ -147,22 +151,22 @@ static int close_burst(struct tracker *t, struct source *s, int64_t end)
     s->marks = m;
     s->n_marks++;
     s->opened_at = MOMENT_NONE;
-    heap_remove(&t->open, &s->due);
+    s->slow = false;
     t->counters.open--;
     drop_marks(t, s, inc->last.usec);
     return t->fn(t->userdata, &event);
 }
 
-/* All pending attempts lie in the window that ends at the newest. */
-static int open_burst(struct tracker *t, struct source *s)
+int source_open(struct tracker *t, struct source *s, struct link *list, struct link *from,
+                bool slow)
 {
     _cleanup_(incident_freep) struct incident *inc = incident_new(&s->key);
     struct mark *ticket = malloc(sizeof(*ticket));
-    int64_t newest = link_owner(s->pending.prev, struct pending, link)->time.usec;
+    int64_t newest = link_owner(list->prev, struct pending, link)->time.usec;
     struct tracker_event event = {.type = TRACKER_OPENED};
     int r = inc && ticket ? 0 : -ENOMEM;
 
-    for (struct link *l = s->pending.next; r == 0 && l != &s->pending; l = l->next) {
+    for (struct link *l = from; r == 0 && l != list; l = l->next) {
         struct pending *p = link_owner(l, struct pending, link);
         struct attempt attempt = pending_attempt(p);
 
@@ -172,18 +176,29 @@ static int open_burst(struct tracker *t, struct source *s)
         free(ticket);
         return r;
     }
-    while (!link_alone(&s->pending))
+    while (!slow && !link_alone(&s->pending))
         source_drop_pending(s, link_owner(s->pending.next, struct pending, link));
-    heap_remove(&t->idle, &s->due);
+    while (!link_alone(&s->left))
+        source_drop_left(s, link_owner(s->left.next, struct pending, link));
     t->counters.open++;
+    s->slow = slow;
     s->opened_at = newest;
     s->ticket = ticket;
     event.incident = s->open = TAKE_PTR(inc);
-    match_success(t, s, s->success);
+    source_match_success(t, s);
     return t->fn(t->userdata, &event);
 }
 
 /* Taking attempts ------------------------------------------------------------------ */
+
+/* A fast burst begins where a slow one ends. */
+static int open_fast(struct tracker *t, struct source *s)
+{
+    int r = s->open ? source_close(t, s, s->open->last.usec) : 0;
+    int q = source_open(t, s, &s->pending, s->pending.next, false);
+
+    return r != 0 ? r : q;
+}
 
 /* 0, -ENOMEM (nothing has changed), or what the callback said. */
 static int add_pending(struct tracker *t, struct source *s, const struct attempt *attempt,
@@ -205,19 +220,26 @@ static int add_pending(struct tracker *t, struct source *s, const struct attempt
     while (at != &s->pending && link_owner(at, struct pending, link)->time.usec > time)
         at = at->prev;
     source_add_pending(s, at, p);
-    for (;;) {
-        struct pending *oldest = link_owner(s->pending.next, struct pending, link);
-
-        if (moment_after(oldest->time.usec, t->params.window) > time)
-            break;
-        source_drop_pending(s, oldest);
-    }
     if (s->n_pending < t->params.failures)
         return 0;
-    r = open_burst(t, s);
+    r = open_fast(t, s);
     if (!s->open)
         source_drop_pending(s, p);
     return r;
+}
+
+/* What the moment `time` does to a source by itself: lets attempts be left over, and
+ * closes its burst once no attempt that is known can be of it any more. */
+static int source_pass(struct tracker *t, struct source *s, int64_t time)
+{
+    int r = 0, q;
+
+    if (!s->open || s->slow)
+        r = source_leave(t, s, time);
+    if (!s->open || time < source_closing(t, s) || source_ripe(t, s) > time)
+        return r;
+    q = source_close(t, s, source_closing(t, s));
+    return r != 0 ? r : q;
 }
 
 /* Whether an attempt lies so far before the open burst's first that it cannot become the
@@ -234,17 +256,16 @@ static int take_failure(struct tracker *t, struct source *s,
                         int64_t clock_error)
 {
     int64_t time = attempt->time.usec;
-    int r = 0, q;
+    int r = source_pass(t, s, time), q;
 
-    if (s->open && time >= source_closing(t, s))
-        r = close_burst(t, s, source_closing(t, s));
-    if ((s->marks && time < s->marks->end) || (s->open && too_early(t, s, time))) {
+    if ((s->marks && time < s->marks->end) ||
+        (s->open && !s->slow && too_early(t, s, time)) || time < source_left_until(s)) {
         t->counters.late++;
         return r;
     }
-    if (s->open) {
+    if (s->open && !s->slow) {
         q = incident_add(s->open, attempt, clock, clock_error);
-        match_success(t, s, s->success);
+        source_match_success(t, s);
     } else {
         q = add_pending(t, s, attempt, clock, clock_error);
     }
@@ -268,6 +289,15 @@ static int take_success(struct tracker *t, struct source *s, int64_t time)
         m->told = true;
     }
     return 0;
+}
+
+/* Nothing more will come of this source. */
+static int end_source(struct tracker *t, struct source *s)
+{
+    int r = s->open && !s->slow ? 0 : source_leave(t, s, INT64_MAX);
+    int q = s->open ? source_close(t, s, s->open->last.usec) : 0;
+
+    return r != 0 ? r : q;
 }
 
 /* Memory is short: first whom the time of this attempt makes needless, then by rank, but
@@ -294,8 +324,8 @@ static int make_room(struct tracker *t, const struct source *keep, int64_t time)
                  l = l->next)
                 if (link_owner(l, struct source, rank) != keep)
                     s = link_owner(l, struct source, rank);
-        if (s->open) {
-            int q = close_burst(t, s, s->open->last.usec);
+        if (source_ripens(t, s)) {
+            int q = end_source(t, s);
 
             r = r != 0 ? r : q;
         }
@@ -333,9 +363,9 @@ int tracker_advance(struct tracker *t, int64_t now)
     struct heap_node *node;
     int64_t due;
 
-    while ((node = heap_first(&t->open, &due)) && due <= now) {
+    while ((node = heap_first(&t->ripe, &due)) && due <= now) {
         struct source *s = link_owner(node, struct source, due);
-        int r = close_burst(t, s, due);
+        int r = source_pass(t, s, due);
 
         source_changed(t, s);
         if (r != 0)
@@ -358,9 +388,9 @@ int tracker_finish(struct tracker *t)
     struct heap_node *node;
     int64_t due;
 
-    while ((node = heap_first(&t->open, &due))) {
+    while ((node = heap_first(&t->ripe, &due))) {
         struct source *s = link_owner(node, struct source, due);
-        int r = close_burst(t, s, s->open->last.usec);
+        int r = end_source(t, s);
 
         source_changed(t, s);
         if (r != 0)
@@ -373,7 +403,7 @@ int64_t tracker_next(const struct tracker *t)
 {
     int64_t due;
 
-    return heap_first(&t->open, &due) ? due : MOMENT_NONE;
+    return heap_first(&t->ripe, &due) ? due : MOMENT_NONE;
 }
 
 const struct tracker_counters *tracker_counters(const struct tracker *t)
@@ -444,7 +474,7 @@ int tracker_restore(struct tracker *t, const struct net *source, const void *sta
     s->stored = true;
     if (s->open) {
         t->counters.open++;
-        match_success(t, s, s->success);
+        source_match_success(t, s);
     }
     source_place(t, s);
     return 0;

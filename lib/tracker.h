@@ -5,7 +5,22 @@
  * first time is the oldest of these; it counts all attempts until it closes. An attempt
  * `settle` or more after the last one, or `max_age` or more after the first one, starts
  * anew. A success from the first attempt until before `settle` after the last one belongs
- * to the burst. The table is bounded; see tracker_params. */
+ * to the burst. The table is bounded; see tracker_params.
+ *
+ * Beside it, two slow windows look at what is left over: an attempt that `window` has
+ * passed without a burst. So a fast burst never has other numbers because of them, and no
+ * attempt is in two bursts. A slow burst opens with a left-over attempt of time t when
+ *
+ *     slow   at least `failures` left-over attempts lie in (t - window, t], or
+ *     names  at least `failures` of those in (t - window, t] were at users that do not
+ *            exist, and they name at least `names` different ones.
+ *
+ * It counts all left-over attempts of that window, and every further one until it closes:
+ * the first that comes `settle` or more after the last, or `max_age` or more after t (not
+ * after the first, which may be a day ago by then), starts anew. Starting anew means from
+ * nothing: however slow a source is, the next burst takes as many new attempts as the
+ * last. A fast burst ends a slow one before its own first attempt, and what was left over
+ * until then counts no more. */
 #ifndef TRACKER_H
 #define TRACKER_H
 
@@ -16,11 +31,20 @@
 #include "attempts.h"
 #include "incident.h"
 
+/* A slow window. */
+struct tracker_slow {
+    unsigned failures; /* up to 100000; 0: there is no such window */
+    unsigned names;    /* of `names`: up to TRACKER_NAMES_MAX */
+    int64_t window;    /* µs */
+};
+#define TRACKER_NAMES_MAX 100
+
 struct tracker_params {
-    unsigned failures;    /* 1 to 100000 */
-    int64_t window;       /* µs */
-    int64_t settle;       /* µs */
-    int64_t max_age;      /* µs */
+    unsigned failures; /* 1 to 100000 */
+    int64_t window;    /* µs */
+    int64_t settle;    /* µs */
+    int64_t max_age;   /* µs */
+    struct tracker_slow slow, names;
     unsigned ipv6_prefix; /* 48 to 128 */
     size_t max_bytes;     /* memory of the table; least suspicious sources go first */
     uint8_t hash_key[16]; /* random; an attacker shall not choose collisions */
@@ -32,6 +56,8 @@ struct tracker_counters {
     size_t bytes;     /* memory of the table, about */
     uint64_t evicted; /* sources dropped for room before their time */
     uint64_t late;    /* attempts that came too late to belong to any burst */
+    uint64_t slow;    /* bursts that `slow` opened */
+    uint64_t names;   /* bursts that `names` opened */
 };
 
 enum tracker_event_type {
@@ -73,15 +99,15 @@ struct net tracker_source(const struct tracker *t, const struct addr *addr);
 int tracker_attempt(struct tracker *t, const struct attempt *attempt,
                     enum clock_state clock, int64_t clock_error);
 
-/* Closes what has passed `settle` or `max_age` at the moment now (µs), and forgets
- * sources that can no longer matter. Call it only when all that was written before now
- * has been read. Stops at the callback's first non-zero result; the rest is done by the
- * next call. */
+/* Closes what has passed `settle` or `max_age` at the moment now (µs), lets the slow
+ * windows look at what is left over by then, and forgets sources that can no longer
+ * matter. Call it only when all that was written before now has been read. Stops at the
+ * callback's first non-zero result; the rest is done by the next call. */
 int tracker_advance(struct tracker *t, int64_t now);
 /* Closes every open burst: the end of a finished log. Stops like tracker_advance(). */
 int tracker_finish(struct tracker *t);
-/* The earliest moment at which tracker_advance() has something to close, or
- * MOMENT_NONE. */
+/* The earliest moment at which tracker_advance() has something to close or, because it is
+ * left over then, to open; or MOMENT_NONE. */
 int64_t tracker_next(const struct tracker *t);
 
 const struct tracker_counters *tracker_counters(const struct tracker *t);

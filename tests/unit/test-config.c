@@ -118,6 +118,12 @@ START_TEST(defaults_are_those_of_the_manual)
     ck_assert_int_eq(c->policy.settle, 600 * USEC_PER_SEC);
     ck_assert_int_eq(c->detect.max_age, 3600 * USEC_PER_SEC);
     ck_assert_uint_eq(c->detect.ipv6_prefix, 64);
+    ck_assert_uint_eq(c->detect.slow.failures, 20);
+    ck_assert_int_eq(c->detect.slow.window, 86400 * USEC_PER_SEC);
+    ck_assert_uint_eq(c->detect.names.failures, 10);
+    ck_assert_uint_eq(c->detect.names.names, 5);
+    ck_assert_int_eq(c->detect.names.window, 86400 * USEC_PER_SEC);
+    ck_assert_uint_eq(c->detect.memory, 96 << 20);
     ck_assert_uint_eq(c->ignore.n, 0);
     ck_assert_uint_eq(c->reportable.n, 0);
     ck_assert_ptr_null(c->rdap.bootstrap_ipv4);
@@ -206,6 +212,23 @@ START_TEST(every_value_arrives_at_its_place)
     ck_assert_str_eq(c->delivery.log, "/var/log/mail.log");
     ck_assert_str_eq(c->state, "/s");
     ck_assert_str_eq(c->control, "/c");
+    config_free(c);
+}
+END_TEST
+
+START_TEST(a_slow_window_is_a_mapping_or_off)
+{
+    struct config *c =
+        read_good(SOURCES "detect: {slow: off, names: {window: 2h}, memory: 1G}\n");
+
+    ck_assert_uint_eq(c->detect.slow.failures, 0);
+    ck_assert_uint_eq(c->detect.names.failures, 10);
+    ck_assert_int_eq(c->detect.names.window, 7200 * USEC_PER_SEC);
+    ck_assert_uint_eq(c->detect.memory, 1u << 30);
+    config_free(c);
+    c = read_good(SOURCES "detect: {slow: , names: off}\n");
+    ck_assert_uint_eq(c->detect.slow.failures, 20);
+    ck_assert_uint_eq(c->detect.names.failures, 0);
     config_free(c);
 }
 END_TEST
@@ -366,6 +389,15 @@ START_TEST(numbers_and_durations_have_shapes_and_ranges)
     expect_line("detect: {window: 0s}", "3:18 detect.window: out of range: 1s to 30d");
     expect_line("detect: {settle: 0m}", "3:18 detect.settle: out of range: 1s to 30d");
     expect_line("detect: {max_age: 31d}", "3:19 detect.max_age: out of range: ...");
+    expect_line("detect: {slow: of}", "3:16 detect.slow: \"of\" is not off, or a ...");
+    expect_line("detect: {slow: {failures: 0}}", "3:27 detect.slow.failures: 0 is ...");
+    expect_line("detect: {slow: {names: 3}}",
+                "3:17 unknown key detect.slow.names; do you mean detect.names?");
+    expect_line("detect: {names: {names: 101}}", "3:25 detect.names.names: 101 is ...");
+    expect_line("detect: {memory: 96}", "3:18 detect.memory: \"96\" is not a size: ...");
+    expect_line("detect: {memory: M}", "3:18 detect.memory: \"M\" is not a size: ...");
+    expect_line("detect: {memory: 100K}",
+                "3:18 detect.memory: out of range: 4M to 16384M");
     expect_line("detect: {window: 10 m}", "3:18 detect.window: \"10 m\" is not ...");
     expect_line("detect: {window: 1.5h}", "3:18 detect.window: \"1.5h\" is not ...");
     expect_line("detect: {window: 10m5s}", "3:18 detect.window: \"10m5s\" is not ...");
@@ -672,6 +704,7 @@ int main(void)
 
     tcase_add_test(tc, defaults_are_those_of_the_manual);
     tcase_add_test(tc, every_value_arrives_at_its_place);
+    tcase_add_test(tc, a_slow_window_is_a_mapping_or_off);
     tcase_add_test(tc, sections_may_be_empty);
     tcase_add_test(tc, sources_are_required);
     tcase_add_test(tc, a_source_is_one_file_or_one_journal);

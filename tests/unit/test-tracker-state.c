@@ -104,7 +104,7 @@ START_TEST(a_damaged_state_is_refused)
     ck_assert_int_eq(tracker_restore(other, &row->source, row->state, row->n, NULL), 0);
     ck_assert_int_eq(tracker_restore(other, &row->source, row->state, row->n, NULL),
                      -EEXIST);
-    row->state[0] = 2;
+    row->state[0] = 3;
     ck_assert_int_eq(tracker_state_open_id(row->state, row->n, &id), -EBADMSG);
     tracker_free(other);
 }

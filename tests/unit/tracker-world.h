@@ -243,7 +243,7 @@ static const struct tracker_params three_in_ten = {
 static struct world *w;
 static struct tracker *t;
 
-static void setup(void)
+static inline void setup(void)
 {
     w = calloc(1, sizeof(*w));
     t = start(&three_in_ten, w);
