@@ -175,7 +175,7 @@ def a_renamed_log_is_read_to_its_end_and_the_new_one_from_its_start(lab):
 
 @scenario
 def a_copied_and_truncated_log_is_read_on_from_its_start(lab):
-    prepared(lab, detect={"settle": "3s"})
+    prepared(lab, detect={"settle": f"{int(4 * lab.patience)}s"})
     lab.daemon()
     lab.log.failures("203.0.113.5", 6)
     time.sleep(1 * lab.patience)
