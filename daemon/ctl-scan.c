@@ -217,7 +217,8 @@ static int scan_files(struct scan *s, const struct input *inputs, size_t n)
     const struct attempts_counters *c;
     int r = 0;
 
-    if (!buffer || attempts_new(&attempts) < 0 || lines_new(on_line, s, &lines) < 0)
+    if (!buffer || attempts_new(&attempts) < 0 || lines_new(on_line, s, &lines) < 0 ||
+        attempts_add_rules(attempts, s->config->rules, s->config->n_rules) < 0)
         return -ENOMEM;
     s->sums = (struct scan_sums){0};
     s->attempts = attempts;
@@ -415,8 +416,8 @@ static const char usage[] =
     "  --summary   only the last of these objects, the sums\n"
     "  --now TIME  when the log was written, for times without a year (RFC 3339,\n"
     "              2026-11-22T21:36:13Z); else a file's time of change, or the present\n"
-    "  -c FILE     detect, ignore and reportable of this configuration; else the "
-    "defaults\n"
+    "  -c FILE     rules, detect, ignore and reportable of this configuration; else "
+    "the defaults\n"
     "  FILE        a log; - is standard input\n";
 
 static int misused(const char *what, const char *why)

@@ -24,6 +24,7 @@
 #include "loop.h"
 #include "moment.h"
 #include "policy.h"
+#include "rules.h"
 #include "store.h"
 #include "tail.h"
 
@@ -61,7 +62,8 @@ struct intake {
     struct watch *close_timer;
     struct source *sources;
     size_t n_sources;
-    struct ids restored; /* open incidents that came back with their sources */
+    struct ids restored;      /* open incidents that came back with their sources */
+    const char **identifiers; /* that are taken from a journal */
     uint64_t counted;
     bool failed; /* a write failed: this object is about to be replaced */
 };
@@ -270,12 +272,12 @@ static void on_caught_up(void *userdata)
 
 /* ---- lines ---- */
 
-static bool program_wanted(const struct source_params *p, const char *service)
+static bool program_wanted(const struct source *s, const char *service)
 {
-    if (!p->programs)
+    if (!s->params->programs)
         return true;
-    for (char **name = p->programs; *name; name++)
-        if (strcmp(*name, service) == 0)
+    for (char **name = s->params->programs; *name; name++)
+        if (config_program_is(s->intake->config, *name, service))
             return true;
     return false;
 }
@@ -287,7 +289,7 @@ static int take_attempt(struct source *s, const struct attempt *a, bool backlog)
     int64_t error = 0;
     int r;
 
-    if (!program_wanted(s->params, a->service))
+    if (!program_wanted(s, a->service))
         return 0;
     if (!backlog)
         clock = host_clock(&error);
@@ -586,7 +588,8 @@ static int source_start(struct intake *i, struct source *s, bool once)
     if (s->params->kind == SOURCE_JOURNAL) {
         struct journal_params p = {.directory = s->params->journal_dir,
                                    .from_beginning = beginning,
-                                   .cursor = cursor};
+                                   .cursor = cursor,
+                                   .identifiers = i->identifiers};
 
         r = journal_new(i->loop, &p, &journal_ops, s, &s->journal);
     } else {
@@ -598,6 +601,27 @@ static int source_start(struct intake *i, struct source *s, bool once)
     if (r < 0)
         log_error("%s cannot be followed: %s", s->name, strerror(-r));
     return r;
+}
+
+/* The programs that the rules know. */
+static int list_identifiers(struct intake *i)
+{
+    const struct config *c = i->config;
+    size_t n = 0;
+
+    for (size_t k = 0; k < rules_n_builtin; k++)
+        for (const char *const *p = rules_builtin[k].programs; *p; p++)
+            n++;
+    i->identifiers = calloc(n + c->n_rules + 1, sizeof(*i->identifiers));
+    if (!i->identifiers)
+        return -ENOMEM;
+    n = 0;
+    for (size_t k = 0; k < rules_n_builtin; k++)
+        for (const char *const *p = rules_builtin[k].programs; *p; p++)
+            i->identifiers[n++] = *p;
+    for (size_t k = 0; k < c->n_rules; k++)
+        i->identifiers[n++] = c->rules[k].programs[0];
+    return 0;
 }
 
 static int name_source(struct source *s)
@@ -628,6 +652,8 @@ static int start_sources(struct intake *i, bool once)
         r = name_source(s);
         if (r == 0)
             r = attempts_new(&s->attempts);
+        if (r == 0)
+            r = attempts_add_rules(s->attempts, i->config->rules, i->config->n_rules);
         if (r == 0)
             r = source_start(i, s, once);
         if (r != 0)
@@ -661,6 +687,8 @@ int intake_new(struct loop *loop, struct store *store, struct ledger *ledger,
     if (r == 0)
         r = loop_timer(loop, on_close_timer, i, &i->close_timer);
     if (r == 0)
+        r = list_identifiers(i);
+    if (r == 0)
         r = start_sources(i, params->once);
     if (r != 0) {
         intake_free(i);
@@ -683,6 +711,7 @@ struct intake *intake_free(struct intake *i)
     }
     free(i->sources);
     free(i->restored.ids);
+    free(i->identifiers);
     watch_free(i->close_timer);
     tracker_free(i->tracker);
     free(i);

@@ -40,6 +40,7 @@ struct journal {
     struct loop *loop;
     char *directory;
     bool from_beginning;
+    const char *const *identifiers;
     struct journal_ops ops;
     void *userdata;
 
@@ -195,18 +196,19 @@ static void close_journal(struct journal *j)
     j->placed = j->standing = false;
 }
 
-static int add_matches(sd_journal *sd)
+/* Matches of one field are alternatives; the fields must all fit. */
+static int add_matches(const struct journal *j)
 {
-    static const char *const matches[] = {
-        "_UID=0",
-        "SYSLOG_IDENTIFIER=sshd",
-        "SYSLOG_IDENTIFIER=sshd-session",
-        "SYSLOG_IDENTIFIER=sshd-auth",
-    };
-    int r = 0;
+    int r = sd_journal_add_match(j->sd, "_UID=0", 0);
 
-    for (size_t i = 0; r >= 0 && i < sizeof(matches) / sizeof(matches[0]); i++)
-        r = sd_journal_add_match(sd, matches[i], 0);
+    for (size_t i = 0; r >= 0 && j->identifiers[i]; i++) {
+        char match[sizeof("SYSLOG_IDENTIFIER=") + VALUE_MAX];
+        int n = snprintf(match, sizeof(match), "SYSLOG_IDENTIFIER=%s", j->identifiers[i]);
+
+        if (n < 0 || n >= (int)sizeof(match))
+            return -ENAMETOOLONG;
+        r = sd_journal_add_match(j->sd, match, 0);
+    }
     return r;
 }
 
@@ -233,7 +235,7 @@ static int open_journal(struct journal *j)
     }
     r = sd_journal_set_data_threshold(j->sd, DATA_THRESHOLD);
     if (r >= 0)
-        r = add_matches(j->sd);
+        r = add_matches(j);
     if (r >= 0)
         r = sd_journal_get_fd(j->sd);
     if (r >= 0)
@@ -458,6 +460,7 @@ int journal_new(struct loop *loop, const struct journal_params *params,
         return -ENOMEM;
     j->loop = loop;
     j->from_beginning = params->from_beginning;
+    j->identifiers = params->identifiers;
     j->ops = *ops;
     j->userdata = userdata;
     j->behind = true;

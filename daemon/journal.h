@@ -1,6 +1,6 @@
 /* Following the systemd journal: only entries that root's processes wrote (_UID=0) under
- * sshd's identifiers, so that a local user's logger(1) cannot forge a failure. Same shape
- * as tail.h. */
+ * the identifiers that are asked for, so that a local user's logger(1) cannot forge a
+ * failure. Same shape as tail.h. */
 #ifndef JOURNAL_H
 #define JOURNAL_H
 
@@ -23,6 +23,8 @@ struct journal_params {
     const char *directory; /* or NULL: the system journal */
     bool from_beginning;   /* without a cursor: from the first entry, else from now on */
     const char *cursor;    /* what journal_cursor() gave, or NULL */
+    /* The SYSLOG_IDENTIFIERs that are taken, NULL at the end; outlives the journal. */
+    const char *const *identifiers;
 };
 
 /* Starts following; nothing is given before the loop runs. A journal that cannot be
@@ -48,9 +50,8 @@ int64_t journal_caught_up(const struct journal *j);
 
 struct journal_counters {
     uint64_t entries;
-    uint64_t
-        garbage;   /* sshd's entries that are no line: control bytes, too long, no text */
-    uint64_t gaps; /* times when entries may have been lost, each logged */
+    uint64_t garbage; /* entries that are no line: control bytes, too long, no text */
+    uint64_t gaps;    /* times when entries may have been lost, each logged */
 };
 void journal_counters(const struct journal *j, struct journal_counters *ret);
 

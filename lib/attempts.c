@@ -28,22 +28,29 @@ DEFINE_CLEANUP(struct attempts *, attempts_free)
 int attempts_new(struct attempts **ret)
 {
     _cleanup_(attempts_freep) struct attempts *a = NULL;
-    struct rule_error error;
-    size_t row;
     int r;
 
     a = calloc(1, sizeof(*a));
     if (!a)
         return -ENOMEM;
     r = rules_new(&a->rules);
-    for (size_t i = 0; r == 0 && i < rules_n_builtin; i++)
-        r = rules_add(a->rules, &rules_builtin[i], &row, &error);
+    if (r == 0)
+        r = attempts_add_rules(a, rules_builtin, rules_n_builtin);
     if (r < 0)
         return r;
-    if (r > 0)
-        return -EINVAL; /* a built-in template is wrong: the tests say which */
     *ret = TAKE_PTR(a);
     return 0;
+}
+
+int attempts_add_rules(struct attempts *a, const struct rule_service *services, size_t n)
+{
+    struct rule_error error;
+    size_t row;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = rules_add(a->rules, &services[i], &row, &error);
+    return r > 0 ? -EINVAL : r; /* of a built-in one, the tests say which is wrong */
 }
 
 struct attempts *attempts_free(struct attempts *a)

@@ -4,6 +4,7 @@
 #define ATTEMPTS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "addr.h"
@@ -50,9 +51,14 @@ struct attempts;
 int attempts_new(struct attempts **ret);
 struct attempts *attempts_free(struct attempts *a);
 
+/* Adds rules beside those that are built in; they are borrowed and have been judged by
+ * rule_compile(). 0, -ENOMEM, or -EINVAL when one is wrong all the same. */
+struct rule_service;
+int attempts_add_rules(struct attempts *a, const struct rule_service *services, size_t n);
+
 /* Reads one line of a file, n bytes without LF. reference (µs) and live are those of
- * moment_parse_rfc3164(). Returns 1 and fills *ret (whose slices point into line) when the
- * line is an attempt, 0 when it is not, -ENOMEM. */
+ * moment_parse_rfc3164(). Returns 1 and fills *ret (whose slices point into line) when
+ * the line is an attempt, 0 when it is not, -ENOMEM. */
 int attempts_line(struct attempts *a, const char *line, size_t n, int64_t reference,
                   bool live, struct attempt *ret);
 

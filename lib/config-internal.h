@@ -17,6 +17,7 @@
 
 struct config_reader {
     const struct config_world *world; /* or NULL: no file exists */
+    struct slice text;                /* the whole file */
     struct config *config;
     struct config_errors errors;
     const struct yamlnode *root;
@@ -86,7 +87,8 @@ int config_read_networks(struct config_reader *, const struct config_key *,
 int config_read_addresses(struct config_reader *, const struct config_key *,
                           const struct yamlnode *, void *); /* struct report_params */
 int config_read_ports(struct config_reader *, const struct config_key *,
-                      const struct yamlnode *, void *); /* struct report_params */
+                      const struct yamlnode *, void *); /* nothing: it is read by */
+int config_settle_ports(struct config_reader *r); /* this, when the services are known */
 int config_read_bootstrap(struct config_reader *, const struct config_key *,
                           const struct yamlnode *, void *); /* char *: URL or path */
 int config_read_proxy(struct config_reader *, const struct config_key *,
@@ -117,6 +119,18 @@ int config_read_source_start(struct config_reader *, const struct config_key *,
 int config_read_source_programs(struct config_reader *, const struct config_key *,
                                 const struct yamlnode *, void *); /* config_source */
 int config_check_sources(struct config_reader *r);
+/* The characters of syslog tags, as far as they are of use here. */
+bool config_program_ok(struct slice name);
+
+/* config-rules.c: `rules` and its items. */
+int config_read_rules(struct config_reader *, const struct config_key *,
+                      const struct yamlnode *, void *); /* struct config */
+int config_read_rule_part(struct config_reader *, const struct config_key *,
+                          const struct yamlnode *, void *); /* const struct yamlnode * */
+void config_rules_done(struct config *c);
+struct config_rule_parts {
+    const struct yamlnode *program, *failure, *success, *service, *limit;
+};
 
 /* config-check.c: what can only be said of the whole. */
 int config_check(struct config_reader *r);

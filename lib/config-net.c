@@ -99,25 +99,53 @@ int config_read_addresses(struct config_reader *r, const struct config_key *key,
     return 0;
 }
 
+/* The services that a report can be about: those that are built in, then those of the
+ * operator's rules. NULL past the end. */
+static const char *known_service(const struct config *c, size_t i)
+{
+    if (i < rules_n_builtin)
+        return rules_builtin[i].name;
+    i -= rules_n_builtin;
+    return i < c->n_rules ? c->rules[i].name : NULL;
+}
+
+static int put_port(struct report_params *report, const char *service, uint16_t port)
+{
+    struct report_port *ports;
+
+    for (size_t i = 0; i < report->n_ports; i++)
+        if (strcmp(report->ports[i].service, service) == 0) {
+            report->ports[i].port = port;
+            return 0;
+        }
+    ports = reallocarray(report->ports, report->n_ports + 1, sizeof(*ports));
+    if (!ports)
+        return -ENOMEM;
+    report->ports = ports;
+    ports[report->n_ports] = (struct report_port){strdup(service), port};
+    if (!ports[report->n_ports].service)
+        return -ENOMEM;
+    report->n_ports++;
+    return 0;
+}
+
 /* Sets one service's port. A service that nothing here can report about is a slip of the
  * pen, after which the reports would name a wrong port. */
 static int set_port(struct config_reader *r, const struct config_key *key,
-                    const struct yamlnode *name, const struct yamlnode *value,
-                    struct report_params *report)
+                    const struct yamlnode *name, const struct yamlnode *value)
 {
     const struct config_key row = {.path = key->path, .min = 1, .max = 65535};
     struct config_nearest nearest = {0};
     struct slice service = {name->text, name->n};
+    const char *known;
     unsigned port = 0;
     int x;
 
-    for (size_t i = 0; i < report->n_ports; i++) {
-        const char *known = report->ports[i].service;
-
+    for (size_t i = 0; (known = known_service(r->config, i)); i++) {
         if (slice_equal_str(service, known)) {
             x = config_read_unsigned(r, &row, value, &port);
             if (port > 0)
-                report->ports[i].port = (uint16_t)port;
+                x = put_port(&r->config->report, known, (uint16_t)port);
             return x;
         }
         config_nearest_try(&nearest, service, known, strlen(known));
@@ -125,19 +153,27 @@ static int set_port(struct config_reader *r, const struct config_key *key,
     if (nearest.word)
         return config_tell(r, name, "%s: unknown service; do you mean %s?", key->path,
                            nearest.word);
-    return config_tell(r, name, "%s: unknown service; known is sshd", key->path);
+    return config_tell(
+        r, name, "%s: unknown service; known are sshd and those of `rules`", key->path);
 }
 
 int config_read_ports(struct config_reader *r, const struct config_key *key,
                       const struct yamlnode *value, void *field)
 {
-    if (value->kind == YAMLNODE_BROKEN || yamlnode_is_null(value))
+    return 0; /* `rules` may stand behind it */
+}
+
+int config_settle_ports(struct config_reader *r)
+{
+    static const struct config_key key = {.path = "report.ports"};
+    const struct yamlnode *value = config_seen(r, key.path);
+
+    if (!value || value->kind == YAMLNODE_BROKEN || yamlnode_is_null(value))
         return 0;
     if (value->kind != YAMLNODE_MAP)
-        return config_tell(r, value, "%s must be a mapping such as {sshd: 22}",
-                           key->path);
+        return config_tell(r, value, "%s must be a mapping such as {sshd: 22}", key.path);
     for (size_t i = 0; i < value->n_items; i++) {
-        int x = set_port(r, key, value->keys[i], value->items[i], field);
+        int x = set_port(r, &key, value->keys[i], value->items[i]);
 
         if (x < 0)
             return x;

@@ -93,8 +93,7 @@ int config_read_source_start(struct config_reader *r, const struct config_key *k
     return 0;
 }
 
-/* The characters of syslog tags, as far as they are of use here. */
-static bool program_ok(struct slice name)
+bool config_program_ok(struct slice name)
 {
     if (name.n == 0 || name.n > 48)
         return false;
@@ -133,7 +132,7 @@ int config_read_source_programs(struct config_reader *r, const struct config_key
         x = config_scalar(r, key, value->items[i], want, &text);
         if (x <= 0)
             continue;
-        if (program_ok(text))
+        if (config_program_ok(text))
             x = config_set_text(&source->params.programs[n++], text);
         else
             x = config_bad(r, key, value->items[i], want);

@@ -15,13 +15,15 @@
 #include "config-internal.h"
 #include "moment.h"
 
-#define SECONDS(n) ((n)*USEC_PER_SEC)
-#define MIB(n)     (INT64_C(1048576) * (n))
-#define DAYS(n)    SECONDS(INT64_C(86400) * (n))
-#define AT(field)  offsetof(struct config, field)
-#define SUN_PATH   107 /* sockaddr_un.sun_path without its NUL */
+#define SECONDS(n)  ((n)*USEC_PER_SEC)
+#define MIB(n)      (INT64_C(1048576) * (n))
+#define DAYS(n)     SECONDS(INT64_C(86400) * (n))
+#define AT(field)   offsetof(struct config, field)
+#define PART(field) offsetof(struct config_rule_parts, field)
+#define SUN_PATH    107 /* sockaddr_un.sun_path without its NUL */
 
-/* The rows below "sources" are read into a struct config_source. */
+/* The rows below "sources" are read into a struct config_source, those below "rules" into
+ * a struct config_rule_parts. */
 static const struct config_key keys[] = {
     {"sources", config_read_sources, 0, 0, 0},
     {"sources.file", config_read_source_file, 0, 0, 0},
@@ -31,6 +33,12 @@ static const struct config_key keys[] = {
     {"sources.journal.programs", config_read_source_programs, 0, 0, 0},
     {"sources.start", config_read_source_start, 0, 0, 0},
     {"sources.programs", config_read_source_programs, 0, 0, 0},
+    {"rules", config_read_rules, 0, 0, 0},
+    {"rules.program", config_read_rule_part, PART(program), 0, 0},
+    {"rules.failure", config_read_rule_part, PART(failure), 0, 0},
+    {"rules.success", config_read_rule_part, PART(success), 0, 0},
+    {"rules.service", config_read_rule_part, PART(service), 0, 0},
+    {"rules.limit", config_read_rule_part, PART(limit), 0, 0},
     {"detect.failures", config_read_unsigned, AT(detect.failures), 1, 100000},
     {"detect.window", config_read_duration, AT(detect.window), SECONDS(1), DAYS(30)},
     {"detect.settle", config_read_duration, AT(detect.settle), SECONDS(1), DAYS(30)},
@@ -338,6 +346,7 @@ struct config *config_free(struct config *c)
     for (size_t i = 0; i < c->n_sources; i++)
         config_source_done(&c->sources[i]);
     free(c->sources);
+    config_rules_done(c);
     netlist_done(&c->ignore);
     netlist_done(&c->reportable);
     free(c->rdap.bootstrap_ipv4);
@@ -359,6 +368,9 @@ static int read_tree(struct config_reader *r)
 
     if (x < 0)
         return x;
+    x = config_settle_ports(r);
+    if (x < 0)
+        return x;
     r->config->policy.settle = r->config->detect.settle;
     if (!config_seen(r, "sources") &&
         (r->root->kind == YAMLNODE_MAP || yamlnode_is_null(r->root))) {
@@ -376,7 +388,8 @@ int config_parse(const char *text, size_t n, const struct config_world *world,
 {
     _cleanup_(config_freep) struct config *config = config_new_default();
     _cleanup_(yamlnode_freep) struct yamlnode *root = NULL;
-    struct config_reader r = {.world = world, .config = config};
+    struct config_reader r = {
+        .world = world, .text = {.p = text, .n = n}, .config = config};
     int x;
 
     if (!config)

@@ -9,6 +9,7 @@
 #include "addr.h"
 #include "policy.h"
 #include "report.h"
+#include "rules.h"
 #include "tracker.h"
 
 enum source_kind {
@@ -47,6 +48,8 @@ struct detect_params {
 struct config {
     struct source_params *sources;
     size_t n_sources;
+    struct rule_service *rules; /* the operator's own, one for each program */
+    size_t n_rules;
     struct detect_params detect;
     struct netlist ignore;
     struct netlist reportable; /* not empty: a lab */
@@ -93,6 +96,10 @@ struct config *config_free(struct config *c); /* takes NULL, returns NULL */
 /* Whether two sources could carry the same program's lines: their `programs` are not
  * disjoint, and no list means all. */
 bool config_sources_overlap(const struct source_params *a, const struct source_params *b);
+
+/* Whether a name under a source's `programs` takes a service's lines: it is the service's
+ * name, or that of a program which writes for it, built in or of the operator's rules. */
+bool config_program_is(const struct config *c, const char *program, const char *service);
 
 /* The i-th key as the manual must name it ("detect.window"), NULL past the end: the table
  * that parses is the table that a test compares with the manual and conf/. */

@@ -278,6 +278,43 @@ static int place_fences(struct rule *rule, struct rule_error *error)
     return 0;
 }
 
+static size_t find_part(const struct rule *rule, enum kind kind)
+{
+    size_t i = 0;
+
+    while (i < rule->n_parts && rule->parts[i].kind != kind)
+        i++;
+    return i;
+}
+
+bool rule_ends_decide(const struct rule *rule)
+{
+    return rule->free_at < find_part(rule, ADDR);
+}
+
+/* What RULE_UNPROVEN asks for, see rules.h. With a {word} on the outer side of {addr} and
+ * free text on its inner side, the number of blanks in the message is open: the stranger
+ * whose name is at {word} chooses where the template's own text comes to lie. */
+static int check_steering(const struct rule *rule, struct rule_error *error)
+{
+    size_t addr = find_part(rule, ADDR);
+
+    if (rule->free_at == rule->n_parts)
+        return 0;
+    if (rule->free_at == 0)
+        return refuse(error, 0,
+                      "any message that ends in a stranger's words could pass for this "
+                      "one; begin with text that the program writes itself");
+    for (size_t i = 0; i < rule->n_parts; i++)
+        if (rule->parts[i].kind == WORD && (addr < rule->free_at ? i < addr : i > addr))
+            return refuse(error, rule->parts[i].position,
+                          "a name with blanks that is typed here could bring an address "
+                          "of its own into {addr}, because the free text on the other "
+                          "side takes up the rest; write the message out without free "
+                          "text, or put {num} or text in place of this {word}");
+    return 0;
+}
+
 int rule_compile(const char *text, size_t n, unsigned flags, struct rule **ret,
                  struct rule_error *ret_error)
 {
@@ -299,6 +336,8 @@ int rule_compile(const char *text, size_t n, unsigned flags, struct rule **ret,
         r = cut_tail(rule, ret_error);
     if (r == 0)
         r = place_fences(rule, ret_error);
+    if (r == 0 && (flags & RULE_UNPROVEN))
+        r = check_steering(rule, ret_error);
     if (r != 0)
         return r;
     *ret = TAKE_PTR(rule);
@@ -356,8 +395,8 @@ static bool all_may_hold(enum kind kind, struct slice s)
 static bool take(enum kind kind, struct slice s, struct rule_match *match)
 {
     switch (kind) {
-    case ADDR: return parse_canonical(s, &match->source);
-    case PORT: return parse_port(s, &match->port);
+    case ADDR: match->source_text = s; return parse_canonical(s, &match->source);
+    case PORT: match->port_text = s; return parse_port(s, &match->port);
     default: return all_may_hold(kind, s);
     }
 }

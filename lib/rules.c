@@ -111,18 +111,27 @@ static struct slice strip_level(struct slice message)
     return message;
 }
 
+static bool too_long(const struct rule_service *service, struct slice message)
+{
+    return service->limit > 0 && message.n >= service->limit;
+}
+
 /* All rows are asked, so that a row added later cannot silently change what an older one
  * said of a line. A clean fit outweighs one that breaks a promise. */
 static int match_service(const struct compiled *c, struct slice message,
                          struct rules_result *ret)
 {
     struct rules_result result = {.service = c->service->name};
-    bool found = false, broken = false;
+    bool found = false, broken = false, cut = false;
 
     for (size_t i = 0; i < c->service->n_rows; i++) {
         struct rule_match match;
         int r = rule_match(c->rules[i], message, &match);
 
+        if (r == 0 && too_long(c->service, message) && rule_ends_decide(c->rules[i])) {
+            cut = true;
+            continue;
+        }
         broken = broken || r == RULE_E_AMBIGUOUS;
         if (r != 0)
             continue;
@@ -137,6 +146,8 @@ static int match_service(const struct compiled *c, struct slice message,
             return RULE_E_AMBIGUOUS;
         }
     }
+    if (cut)
+        return RULE_E_TRUNCATED;
     if (!found)
         return broken ? RULE_E_AMBIGUOUS : RULE_E_NONE;
     *ret = result;
@@ -152,7 +163,7 @@ int rules_match(const struct rules *rules, struct slice program, struct slice me
 
         if (!writes(c->service, program))
             continue;
-        if (c->service->limit > 0 && s.n >= c->service->limit)
+        if (!(c->service->flags & RULE_LIMIT_AFTER_FREE) && too_long(c->service, s))
             return RULE_E_TRUNCATED;
         if (c->service->flags & RULE_LEVEL_PREFIX)
             s = strip_level(s);

@@ -26,6 +26,12 @@ enum rule_flags {
     RULE_NO_COLON_IN_USER = 1 << 0,
     /* "error: " or "fatal: " may stand before the message (OpenSSH log.c). */
     RULE_LEVEL_PREFIX = 1 << 1,
+    /* Nobody has read the program's source: a {word} may be something that a stranger
+     * typed, and other messages of the program may begin or end with such text. */
+    RULE_UNPROVEN = 1 << 2,
+    /* The service's limit is a precaution, and counts only for templates in which the
+     * address stands after free text: nothing else can be moved by a cut. */
+    RULE_LIMIT_AFTER_FREE = 1 << 3,
 };
 
 /* One template.
@@ -46,7 +52,12 @@ enum rule_flags {
  * most; what stands before it is matched from the left end, what follows from the right.
  * The one exception is a {rest} at the end, after ": ", beside a {user}: then the message
  * is cut at its first ": " before that (the end of an address such as "2001:db8::" is
- * none). No hole takes control bytes. */
+ * none). No hole takes control bytes.
+ *
+ * Of a program that is RULE_UNPROVEN a template must not begin with the free hole, since
+ * any message that ends in a stranger's text would fit; and between the {addr} and the
+ * end of the message that is not at the free hole's side no {word} may stand, since a
+ * name with blanks in it could bring its own {addr} there. */
 struct rule;
 
 struct rule_error {
@@ -64,11 +75,16 @@ struct rule_match {
     struct addr source;
     uint16_t port;     /* 0 where the template has none */
     struct slice user; /* inside the message; p is NULL where the template has none */
+    struct slice source_text, port_text; /* what {addr} and {port} took, the same way */
 };
 
 /* Returns 0, RULE_E_NONE, or RULE_E_AMBIGUOUS when the message fits but breaks the
  * promise of RULE_NO_COLON_IN_USER. *ret is filled on 0 only. */
 int rule_match(const struct rule *rule, struct slice message, struct rule_match *ret);
+
+/* Whether {addr} stands after the free hole, so that a message that was cut off could end
+ * in an address out of a stranger's text. */
+bool rule_ends_decide(const struct rule *rule);
 
 /* The byte that every message of the rule begins with; -1 when that can be any. */
 int rule_first_byte(const struct rule *rule);

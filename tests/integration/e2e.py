@@ -440,6 +440,30 @@ def a_reload_puts_a_good_file_into_force(lab):
     lab.no_more_mails(0)
 
 
+@scenario
+def a_rule_of_ones_own_counts_from_the_reload_on(lab):
+    prepared(lab)
+    daemon = lab.daemon()
+    rules = [{"program": "myapp", "service": "shop",
+              "failure": "login failed for {user} from {addr}"}]
+    report = {**lab.settings()["report"], "ports": {"shop": 443}}
+    lab.configure(rules=rules, report=report)
+    daemon.reload()
+    for i in range(6):
+        lab.log.write(lab.log.line(f"login failed for u{i} from 192.0.2.1 from 203.0.113.5")
+                      .replace(b" sshd[", b" myapp["))
+    lab.wait_mails(1)
+    the_report(lab, "203.0.113.5", ISP, 6)
+    body = lab.mail.about("203.0.113.5")[0].message.get_payload()
+    check("443" in body, body)
+    lab.configure()
+    daemon.reload()
+    for i in range(6):
+        lab.log.write(lab.log.line(f"login failed for u{i} from 198.51.100.7")
+                      .replace(b" sshd[", b" myapp["))
+    lab.no_more_mails(1)
+
+
 # --- one run over a finished log --------------------------------------------------------------
 
 @scenario

@@ -87,6 +87,37 @@ def a_success_is_an_attempt_but_not_in_the_sum():
 
 
 @case
+def rules_of_the_configuration_are_tried():
+    log = write("app.log", "".join(
+        f"2026-11-22T21:00:{i:02}Z h myapp[5]: login failed for x from 192.0.2.1 from "
+        f"203.0.113.5\n" for i in range(20)) +
+        "2026-11-22T21:00:30Z h myapp[5]: welcome bob from 203.0.113.9\n"
+        "2026-11-22T21:00:31Z h other[5]: login failed for x from 203.0.113.5\n"
+        f"2026-11-22T21:00:32Z h myapp[5]: login failed for {'x' * 230} from 192.0.2.1\n")
+    config = write("rules.yaml", "sources: [{journal: {}}]\nrules:\n- program: myapp\n"
+                   "  service: shop\n  failure: login failed for {user} from {addr}\n"
+                   "  success: welcome {user} from {addr}\n")
+    check(scan("--json", log)[-1]["attempts"] == 0, "without rules")
+    found = scan("--json", "-c", config, log)
+    attempts = of_kind(found, "attempt")
+    check(len(attempts) == 21 and found[-1]["attempts"] == 20, found[-1])
+    check({a["source"] for a in attempts[:20]} == {"203.0.113.5"}, attempts)
+    check({a["service"] for a in attempts} == {"shop"}, attempts)
+    check(attempts[0]["user"] == "x from 192.0.2.1", attempts[0])
+    check(attempts[20]["outcome"] == "success", attempts[20])
+    check([b["source"] for b in of_kind(found, "incident")] == ["203.0.113.5"], found)
+    check(found[-1]["truncated"] == 1, found[-1])
+
+
+@case
+def a_rule_that_could_be_steered_is_refused():
+    config = write("steered.yaml", "sources: [{journal: {}}]\n"
+                   "rules: [{program: myapp, failure: \"by {word} from {addr} {rest}\"}]\n")
+    _, said = scan("-c", config, "-", status=78, text=True)
+    check("steered.yaml:2:39: rules.failure: a name with blanks" in said, said)
+
+
+@case
 def the_newest_file_may_come_first():
     old = write("log.1", burst(day=21) + "".join(line(i, day=22) for i in range(10)))
     new = write("log", "".join(line(i, day=22) for i in range(10, 20)))

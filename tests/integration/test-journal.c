@@ -172,8 +172,11 @@ static void on_caught_up(void *userdata)
 static void begin_with(int (*fn)(void *, const struct logline *, bool))
 {
     struct journal_ops ops = {.entry = fn, .caught_up = on_caught_up};
-    struct journal_params params = {
-        .directory = dir, .from_beginning = from_beginning, .cursor = cursor};
+    static const char *const identifiers[] = {"sshd", "sshd-session", "sshd-auth", NULL};
+    struct journal_params params = {.directory = dir,
+                                    .from_beginning = from_beginning,
+                                    .cursor = cursor,
+                                    .identifiers = identifiers};
 
     ck_assert_int_eq(journal_new(loop, &params, &ops, NULL, &journal), 0);
 }

@@ -695,6 +695,159 @@ START_TEST(the_example_of_the_manual_is_good_and_shows_every_section)
 }
 END_TEST
 
+static const struct rule_service *rule_of(const struct config *c, size_t i,
+                                          const char *program, const char *service)
+{
+    ck_assert_uint_gt(c->n_rules, i);
+    ck_assert_str_eq(c->rules[i].programs[0], program);
+    ck_assert_ptr_null(c->rules[i].programs[1]);
+    ck_assert_str_eq(c->rules[i].name, service);
+    return &c->rules[i];
+}
+
+START_TEST(rules_are_kept_by_program)
+{
+    struct config *c = read_good(
+        SOURCES "rules:\n"
+                "- {program: myapp, failure: \"login failed for {user} from {addr}\"}\n"
+                "- program: other\n"
+                "  service: shop\n"
+                "  limit: 1000\n"
+                "  failure: ['no {user} at {addr}', 'bad \"{user}\" at {addr}']\n"
+                "  success: hello {user} at {addr}\n"
+                "- {program: myapp, success: \"welcome {user} from {addr}\"}\n"
+                "report: {ports: {shop: 443, myapp: 8080, sshd: 2222}}\n");
+    const struct rule_service *s = rule_of(c, 0, "myapp", "myapp");
+
+    ck_assert_uint_eq(c->n_rules, 2);
+    ck_assert_uint_eq(s->n_rows, 2);
+    ck_assert_str_eq(s->rows[0].template, "login failed for {user} from {addr}");
+    ck_assert_int_eq(s->rows[0].outcome, ATTEMPT_FAILURE);
+    ck_assert_str_eq(s->rows[1].template, "welcome {user} from {addr}");
+    ck_assert_int_eq(s->rows[1].outcome, ATTEMPT_SUCCESS);
+    ck_assert_uint_eq(s->limit, 256);
+    s = rule_of(c, 1, "other", "shop");
+    ck_assert_uint_eq(s->n_rows, 3);
+    ck_assert_str_eq(s->rows[1].template, "bad \"{user}\" at {addr}");
+    ck_assert_uint_eq(s->limit, 1000);
+    ck_assert_uint_eq(report_port_of(&c->report, "shop"), 443);
+    ck_assert_uint_eq(report_port_of(&c->report, "myapp"), 8080);
+    ck_assert_uint_eq(report_port_of(&c->report, "sshd"), 2222);
+    ck_assert(config_program_is(c, "other", "shop"));
+    ck_assert(config_program_is(c, "shop", "shop"));
+    ck_assert(config_program_is(c, "sshd-session", "sshd"));
+    ck_assert(!config_program_is(c, "myapp", "shop"));
+    config_free(c);
+}
+END_TEST
+
+/* A rule's keys after "program: a" in a mapping that begins at 4:3. */
+static void expect_rule(const char *keys, const char *want)
+{
+    char text[1024];
+
+    snprintf(text, sizeof(text), SOURCES "rules:\n- program: a\n  %s\n", keys);
+    expect(text, want);
+}
+
+START_TEST(a_wrong_template_is_shown_at_its_byte)
+{
+    expect_rule("failure: no {usr} at {addr}", "5:15 rules.failure: no such hole; ...");
+    expect_rule("failure: \"no {usr} at {addr}\"",
+                "5:16 rules.failure: no such hole; ...");
+    expect_rule("failure: \"a \\\"b\\\\ {usr}\"",
+                "5:21 rules.failure: no such hole; ...");
+    expect_rule("failure: 'it''s {usr}'", "5:19 rules.failure: no such hole; ...");
+    expect_rule("failure: \"na\u00efve {usr}\"", "5:19 rules.failure: no such hole; ...");
+    expect_rule("failure: [\"a {addr}\", \"b {usr}\"]",
+                "5:28 rules.failure: no such hole; ...");
+    expect_rule("failure: \"\\u0041 {usr}\"", "5:12 rules.failure: no such hole; ...");
+    expect_rule("failure: |\n    no {usr}", "5:12 rules.failure: no such hole; ...");
+    expect_rule("failure: \"a\\x07 {addr}\"", "5:14 rules.failure: a control byte ...");
+    expect_rule("failure: {user}", "5:12 rules.failure: a mapping is given ...");
+    expect_rule("failure: no address", "5:22 rules.failure: there is no {addr}");
+}
+END_TEST
+
+START_TEST(a_template_that_could_be_steered_is_refused_and_explained)
+{
+    expect_rule("failure: \"{user} failed from {addr}\"",
+                "5:13 rules.failure: any message that ends in a stranger's words ...");
+    expect_rule("success: by {word} from {addr} {rest}",
+                "5:15 rules.success: a name with blanks that is typed here ...");
+    expect_rule("failure: by {user} from {addr} {rest}",
+                "5:34 rules.failure: {user} and {rest} together ...");
+}
+END_TEST
+
+START_TEST(a_rule_names_a_program_that_is_not_built_in)
+{
+    expect_line("rules: [{program: sshd, failure: \"x {addr}\"}]",
+                "3:19 rules.program: sshd is known already: ...");
+    expect_line("rules: [{program: sshd-session, failure: \"x {addr}\"}]",
+                "3:19 rules.program: sshd-session is known already: ...");
+    expect_line("rules: [{program: a, service: sshd, failure: \"x {addr}\"}]",
+                "3:31 rules.service: this name belongs to ...");
+    expect_line("rules: [{program: a b, failure: \"x {addr}\"}]",
+                "3:19 rules.program: \"a b\" is not the name of a program ...");
+    expect_line("rules: [{program: a-program-with-a-long-name, failure: \"x {addr}\"}]",
+                "3:19 rules.program: a name of more than 23 bytes needs ...");
+    expect_line(
+        "rules: [{program: a, service: a-service-with-a-long-name, failure: \"{addr}\"}]",
+        "3:31 rules.service: \"a-service-with-a-long-name\" is not a short ...");
+    good(SOURCES "rules: [{program: a-program-with-a-long-name, service: a, "
+                 "failure: \"x {addr}\"}]\n");
+}
+END_TEST
+
+START_TEST(a_rule_needs_a_program_and_a_template)
+{
+    expect_line("rules: [{failure: \"x {addr}\"}]", "3:9 a rule needs `program`, ...");
+    expect_line("rules: [{program: a}]", "3:9 a rule needs `failure` or `success`, ...");
+    expect_line("rules: [{program: a, failure: []}]",
+                "3:31 rules.failure: an empty list; ...");
+    expect_line("rules: [x]", "3:9 a rule is a mapping such as ...");
+    expect_line("rules: {program: a}", "3:8 rules must be a list of ...");
+    expect_line("rules: [{program: a, falure: \"x {addr}\"}]",
+                "3:9 a rule needs `failure` or `success`, ...\n"
+                "3:22 unknown key rules.falure; do you mean rules.failure?");
+    expect_line("rules: [{program: a, limit: 10, failure: \"x {addr}\"}]",
+                "3:29 rules.limit: 10 is out of range: ...");
+    expect_line("rules: [{program: a, failure: [\"x {addr}\", \"x {addr}\"]}]",
+                "3:44 rules.failure: this program has the same template already");
+    expect_line("rules: [{program: a, failure: \"x {addr}\", success: \"x {addr}\"}]",
+                "3:52 rules.success: this program has the same template already");
+    expect_line("rules: [{program: a, service: b, failure: \"x {addr}\"}, "
+                "{program: a, service: c, failure: \"y {addr}\"}]",
+                "3:78 rules.service: at 3:19 the same program has the service b");
+    good(SOURCES "rules: []\n");
+    good(SOURCES "rules:\n");
+}
+END_TEST
+
+START_TEST(there_are_at_most_64_templates)
+{
+    char text[8192], *p = text, *end = text + sizeof(text);
+
+    p += snprintf(p, (size_t)(end - p), SOURCES "rules:\n- program: a\n  failure:\n");
+    for (int i = 0; i < 64; i++)
+        p += snprintf(p, (size_t)(end - p), "  - \"%d {addr}\"\n", i);
+    good(text);
+    p += snprintf(p, (size_t)(end - p), "  - \"x {addr}\"\n  - \"y {addr}\"\n");
+    expect(text, "70:5 rules: more than 64 templates");
+}
+END_TEST
+
+START_TEST(ports_are_of_services_that_are_known)
+{
+    expect(SOURCES "report: {ports: {shop: 443, myap: 1, x: 1}}\n"
+                   "rules: [{program: myapp, failure: \"x {addr}\"}]\n",
+           "3:18 report.ports: unknown service; known are sshd and those of `rules`\n"
+           "3:29 report.ports: unknown service; do you mean myapp?\n"
+           "3:38 report.ports: unknown service; known are sshd and those of `rules`");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("config");
@@ -717,6 +870,13 @@ int main(void)
     tcase_add_test(tc, numbers_and_durations_have_shapes_and_ranges);
     tcase_add_test(tc, networks_and_addresses_are_strict);
     tcase_add_test(tc, urls_are_https_outside_a_lab);
+    tcase_add_test(tc, rules_are_kept_by_program);
+    tcase_add_test(tc, a_wrong_template_is_shown_at_its_byte);
+    tcase_add_test(tc, a_template_that_could_be_steered_is_refused_and_explained);
+    tcase_add_test(tc, a_rule_names_a_program_that_is_not_built_in);
+    tcase_add_test(tc, a_rule_needs_a_program_and_a_template);
+    tcase_add_test(tc, there_are_at_most_64_templates);
+    tcase_add_test(tc, ports_are_of_services_that_are_known);
     tcase_add_test(tc, the_mta_is_a_plain_smtp_url);
     tcase_add_test(tc, hold_and_send_need_a_sender_that_can_be_answered);
     tcase_add_test(tc, text_for_the_mail_is_printable_ascii);

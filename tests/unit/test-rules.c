@@ -373,6 +373,94 @@ START_TEST(the_built_in_table_compiles_and_names_its_sources)
 }
 END_TEST
 
+static void steers(const char *template, size_t position, const char *what)
+{
+    expect_error(template, RULE_UNPROVEN, position, what);
+    rule_free(compile(template, 0));
+}
+
+static void stands(const char *template)
+{
+    rule_free(compile(template, RULE_UNPROVEN));
+}
+
+START_TEST(a_template_that_a_stranger_could_steer_is_refused_where_nobody_vouches)
+{
+    /* "login by x from 192.0.2.1 y from 203.0.113.5", typed: "x from 192.0.2.1 y" */
+    steers("login by {word} from {addr} {rest}", 9, "a name with blanks");
+    steers("via {num} by {word} from {addr} as {user}", 13, "a name with blanks");
+    steers("failed {rest} from {addr} for {word}", 30, "a name with blanks");
+    steers("failed {user} from {addr} id {num} for {word} x", 39, "a name with blanks");
+    /* Another message of the program may end in anything. */
+    steers("{user} failed from {addr}", 0, "begin with text");
+    steers("{rest} from {addr}", 0, "begin with text");
+    expect_error("failed {user} from {rest} {addr}", RULE_UNPROVEN, 19, "free text");
+
+    stands("login failed for {user} from {addr}");
+    stands("login failed from {addr} for {user}");
+    stands("login failed from {addr} by {word} for {user}");
+    stands("login by {word} failed for {user} from {addr} port {port}");
+    stands("login by {word} from {addr} as {word}");
+    stands("[{num}] from {addr} {rest}");
+    stands("{addr} failed: {rest}");
+}
+END_TEST
+
+START_TEST(words_without_free_text_cannot_move_an_address)
+{
+    static const char t[] = "login by {word} from {addr} as {word}";
+
+    expect(t, "login by x from 203.0.113.5 as y", "203.0.113.5 0");
+    expect(t, "login by x from 192.0.2.1 as z from 203.0.113.5 as y", "none");
+    expect(t, "login by x from 203.0.113.5 as y from 192.0.2.1 as z", "none");
+}
+END_TEST
+
+static int match_custom(const char *template, const char *message)
+{
+    static const char *const names[] = {"myapp", NULL};
+    const struct rule_row row = {.template = template};
+    const struct rule_service service = {
+        .name = "myapp",
+        .programs = names,
+        .flags = RULE_UNPROVEN | RULE_LIMIT_AFTER_FREE,
+        .limit = 64,
+        .rows = &row,
+        .n_rows = 1,
+    };
+    struct rules_result result;
+    struct rule_error error;
+    struct rules *rules;
+    size_t where;
+    int r;
+
+    ck_assert_int_eq(rules_new(&rules), 0);
+    ck_assert_int_eq(rules_add(rules, &service, &where, &error), 0);
+    r = rules_match(rules, SLICE("myapp"), (struct slice){message, strlen(message)},
+                    &result);
+    rules_free(rules);
+    return r;
+}
+
+START_TEST(a_limit_of_precaution_counts_where_a_cut_could_end_in_an_address)
+{
+    static const char ends[] = "failed for {user} from {addr}";
+    static const char begins[] = "failed from {addr} for {user}";
+    char at[100], below[100];
+
+    snprintf(at, sizeof(at), "failed for %035d from 203.0.113.55", 0);
+    ck_assert_uint_eq(strlen(at), 64);
+    snprintf(below, sizeof(below), "failed for %034d from 203.0.113.55", 0);
+    ck_assert_uint_eq(strlen(below), 63);
+    ck_assert_int_eq(match_custom(ends, below), 0);
+    ck_assert_int_eq(match_custom(ends, at), RULE_E_TRUNCATED);
+    snprintf(at, sizeof(at), "failed for %040d from nowhere at all", 0);
+    ck_assert_int_eq(match_custom(ends, at), RULE_E_NONE);
+    snprintf(at, sizeof(at), "failed from 203.0.113.55 for %050d", 0);
+    ck_assert_int_eq(match_custom(begins, at), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("rules");
@@ -395,6 +483,10 @@ int main(void)
     tcase_add_test(tc, programs_and_lengths_are_exact);
     tcase_add_test(tc, a_service_with_a_wrong_row_is_not_added);
     tcase_add_test(tc, the_built_in_table_compiles_and_names_its_sources);
+    tcase_add_test(
+        tc, a_template_that_a_stranger_could_steer_is_refused_where_nobody_vouches);
+    tcase_add_test(tc, words_without_free_text_cannot_move_an_address);
+    tcase_add_test(tc, a_limit_of_precaution_counts_where_a_cut_could_end_in_an_address);
     suite_add_tcase(suite, tc);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
