@@ -25,6 +25,7 @@
 #include "moment.h"
 #include "policy.h"
 #include "rules.h"
+#include "settings.h"
 #include "store.h"
 #include "tail.h"
 
@@ -42,7 +43,8 @@ struct ids {
 struct source {
     struct intake *intake;
     const struct source_params *params;
-    char *name;                /* the cursor's key */
+    struct source_params choice; /* params of `auto` */
+    char *name;                  /* the cursor's key */
     struct attempts *attempts; /* of its own: process ids of two logs are not the same */
     struct tail *tail;
     struct journal *journal;
@@ -637,6 +639,21 @@ static int name_source(struct source *s)
     return r < 0 ? -ENOMEM : 0;
 }
 
+/* What `auto` stands for is asked anew at each start. */
+static void choose_source(struct source *s, const struct source_params *configured)
+{
+    const char *path, *why;
+
+    s->params = configured;
+    if (configured->kind != SOURCE_AUTO)
+        return;
+    s->choice = *configured;
+    s->choice.kind = config_choose_source(&settings_world, &path, &why);
+    s->choice.path = (char *)path;
+    s->params = &s->choice;
+    log_notice("auto takes %s: %s", path ? path : "the journal", why);
+}
+
 static int start_sources(struct intake *i, bool once)
 {
     i->sources = calloc(i->config->n_sources + 1, sizeof(*i->sources));
@@ -647,8 +664,8 @@ static int start_sources(struct intake *i, bool once)
         int r;
 
         s->intake = i;
-        s->params = &i->config->sources[k];
         i->n_sources = k + 1;
+        choose_source(s, &i->config->sources[k]);
         r = name_source(s);
         if (r == 0)
             r = attempts_new(&s->attempts);
@@ -756,6 +773,7 @@ bool intake_source(const struct intake *i, unsigned n, struct intake_source *ret
     s = &i->sources[n];
     *ret = (struct intake_source){
         .name = s->name, .caught_up = s->shadowed ? MOMENT_NONE : source_caught_up(s)};
+    ret->chosen = s->params == &s->choice;
     if (s->shadowed)
         ret->doing = "left alone: another source carries the same program";
     else if (s->tail && !tail_present(s->tail))

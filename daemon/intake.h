@@ -68,6 +68,7 @@ void intake_counters(const struct intake *i, struct intake_counters *ret);
  * Returns false past the end. */
 struct intake_source {
     const char *name, *doing;
+    bool chosen; /* by `auto` */
     int64_t caught_up;
 };
 bool intake_source(const struct intake *i, unsigned n, struct intake_source *ret);

@@ -19,7 +19,7 @@ static bool exists_now(void *userdata, const char *path)
     return access(path, F_OK) == 0;
 }
 
-static const struct config_world world = {.file_exists = exists_now};
+const struct config_world settings_world = {.file_exists = exists_now};
 
 int settings_load(const char *path, settings_say_fn say, void *userdata,
                   struct config **ret)
@@ -41,7 +41,7 @@ int settings_load(const char *path, settings_say_fn say, void *userdata,
         say(userdata, line);
         return SETTINGS_E_UNREADABLE;
     }
-    r = config_parse(text, n, &world, ret, &errors);
+    r = config_parse(text, n, &settings_world, ret, &errors);
     for (size_t i = 0; i < errors.n; i++) {
         snprintf(line, sizeof(line), "%s:%u:%u: %s", name, errors.errors[i].line,
                  errors.errors[i].column, errors.errors[i].message);

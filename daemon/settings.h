@@ -3,6 +3,7 @@
 #define SETTINGS_H
 
 struct config;
+struct config_world;
 
 #define SETTINGS_PATH "/etc/abuse-reporterd.yaml"
 
@@ -17,6 +18,8 @@ enum {
 typedef void (*settings_say_fn)(void *userdata, const char *line);
 int settings_load(const char *path, settings_say_fn say, void *userdata,
                   struct config **ret);
+/* Asks the system what exists; for config_choose_source(). */
+extern const struct config_world settings_world;
 /* say for the command line: to stderr. */
 void settings_say_stderr(void *userdata, const char *line);
 /* say for a running daemon: to the log, as errors. */

@@ -46,9 +46,10 @@ static json_t *status_sources(const struct intake *intake)
     struct intake_source s;
 
     for (unsigned i = 0; intake && intake_source(intake, i, &s); i++)
-        json_array_append_new(list, json_pack("{s:o, s:s, s:o}", "source",
-                                              json_foreign(s.name), "doing", s.doing,
-                                              "caught_up", json_moment(s.caught_up)));
+        json_array_append_new(list,
+                              json_pack("{s:o, s:b, s:s, s:o}", "source",
+                                        json_foreign(s.name), "auto", s.chosen, "doing",
+                                        s.doing, "caught_up", json_moment(s.caught_up)));
     return list;
 }
 
@@ -97,7 +98,8 @@ static void status_intake(FILE *out, const struct intake *intake,
         _cleanup_(cleanup_free) char *name = text_escape(s.name, strlen(s.name), 200);
 
         print_label(out, i == 0 ? "Sources" : "");
-        fprintf(out, "%s: %s\n", name ? name : "?", s.doing);
+        fprintf(out, "%s%s: %s\n", name ? name : "?", s.chosen ? " (chosen by auto)" : "",
+                s.doing);
     }
     print_label(out, "Lines");
     fprintf(out,

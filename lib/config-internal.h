@@ -112,6 +112,8 @@ int config_read_source_file(struct config_reader *, const struct config_key *,
                             const struct yamlnode *, void *); /* config_source */
 int config_read_source_journal(struct config_reader *, const struct config_key *,
                                const struct yamlnode *, void *); /* config_source */
+int config_read_source_auto(struct config_reader *, const struct config_key *,
+                            const struct yamlnode *, void *); /* config_source */
 int config_read_source_directory(struct config_reader *, const struct config_key *,
                                  const struct yamlnode *, void *); /* config_source */
 int config_read_source_start(struct config_reader *, const struct config_key *,

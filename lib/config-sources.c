@@ -67,6 +67,44 @@ int config_read_source_journal(struct config_reader *r, const struct config_key 
     return config_read_map(r, value, key->path, source);
 }
 
+int config_read_source_auto(struct config_reader *r, const struct config_key *key,
+                            const struct yamlnode *value, void *field)
+{
+    struct config_source *source = field;
+    int x = claim_kind(r, key, value, source);
+
+    if (x <= 0)
+        return x;
+    source->params.kind = SOURCE_AUTO;
+    if (value->kind == YAMLNODE_BROKEN || yamlnode_is_null(value) ||
+        (value->kind == YAMLNODE_MAP && value->n_items == 0))
+        return 0;
+    return config_tell(r, value,
+                       "%s: takes nothing but {}; start and programs stand "
+                       "beside it",
+                       key->path);
+}
+
+enum source_kind config_choose_source(const struct config_world *world,
+                                      const char **ret_path, const char **ret_why)
+{
+    static const char *const logs[] = {"/var/log/auth.log", "/var/log/secure"};
+
+    *ret_path = NULL;
+    *ret_why = "/var/log/journal is there, so it outlives a restart of the system";
+    if (world->file_exists(world->userdata, "/var/log/journal"))
+        return SOURCE_JOURNAL;
+    *ret_why = "the journal does not outlive a restart of the system";
+    for (size_t i = 0; i < sizeof(logs) / sizeof(logs[0]); i++)
+        if (world->file_exists(world->userdata, logs[i])) {
+            *ret_path = logs[i];
+            return SOURCE_FILE;
+        }
+    *ret_why = "there is no text log, so what it has counts until a restart of the "
+               "system";
+    return SOURCE_JOURNAL;
+}
+
 int config_read_source_directory(struct config_reader *r, const struct config_key *key,
                                  const struct yamlnode *value, void *field)
 {
@@ -140,6 +178,12 @@ int config_read_source_programs(struct config_reader *r, const struct config_key
     return x < 0 ? x : 0;
 }
 
+static bool is_auto(const struct yamlnode *node)
+{
+    return node->kind == YAMLNODE_SCALAR &&
+           slice_equal_str((struct slice){node->text, node->n}, "auto");
+}
+
 static int read_item(struct config_reader *r, const struct config_key *key,
                      const struct yamlnode *item, struct config_source *source)
 {
@@ -147,6 +191,11 @@ static int read_item(struct config_reader *r, const struct config_key *key,
 
     if (item->kind == YAMLNODE_BROKEN)
         return 0;
+    if (is_auto(item)) {
+        source->kind = item;
+        source->params.kind = SOURCE_AUTO;
+        return 0;
+    }
     if (item->kind != YAMLNODE_MAP)
         return config_tell(r, item,
                            "a source is \"file: /PATH\" or \"journal: {}\", with the "
@@ -162,14 +211,19 @@ static int read_item(struct config_reader *r, const struct config_key *key,
 int config_read_sources(struct config_reader *r, const struct config_key *key,
                         const struct yamlnode *value, void *field)
 {
+    struct yamlnode *items[1] = {(struct yamlnode *)value};
+    struct yamlnode alone = {.kind = YAMLNODE_LIST, .items = items, .n_items = 1};
     struct config *c = field;
 
     if (value->kind == YAMLNODE_BROKEN)
         return 0;
+    if (is_auto(value))
+        value = &alone;
     if (value->kind != YAMLNODE_LIST || value->n_items == 0)
-        return config_tell(r, value,
-                           "sources must be a list of at least one \"- file: /PATH\" or "
-                           "\"- journal: {}\"");
+        return config_tell(
+            r, value,
+            "sources must be auto, or a list of at least one \"- file: /PATH\" or "
+            "\"- journal: {}\"");
     if (value->n_items > CONFIG_SOURCES_MAX)
         return config_tell(r, value, "more than %d sources", CONFIG_SOURCES_MAX);
     c->sources = calloc(value->n_items, sizeof(*c->sources));
@@ -211,7 +265,7 @@ bool config_sources_overlap(const struct source_params *a, const struct source_p
 /* Two entries that name the same thing on disk. */
 static bool same_place(const struct source_params *a, const struct source_params *b)
 {
-    if (a->kind != b->kind)
+    if (a->kind != b->kind || a->kind == SOURCE_AUTO)
         return false;
     if (a->kind == SOURCE_FILE)
         return strcmp(a->path, b->path) == 0;
@@ -222,7 +276,7 @@ static bool same_place(const struct source_params *a, const struct source_params
 
 static bool present(const struct config_reader *r, const struct source_params *source)
 {
-    return source->kind == SOURCE_JOURNAL ||
+    return source->kind != SOURCE_FILE ||
            (r->world && r->world->file_exists(r->world->userdata, source->path));
 }
 

@@ -28,6 +28,7 @@ static const struct config_key keys[] = {
     {"sources", config_read_sources, 0, 0, 0},
     {"sources.file", config_read_source_file, 0, 0, 0},
     {"sources.journal", config_read_source_journal, 0, 0, 0},
+    {"sources.auto", config_read_source_auto, 0, 0, 0},
     {"sources.journal.directory", config_read_source_directory, 0, 0, 0},
     {"sources.journal.start", config_read_source_start, 0, 0, 0},
     {"sources.journal.programs", config_read_source_programs, 0, 0, 0},
@@ -375,7 +376,7 @@ static int read_tree(struct config_reader *r)
     if (!config_seen(r, "sources") &&
         (r->root->kind == YAMLNODE_MAP || yamlnode_is_null(r->root))) {
         x = config_tell(r, r->root,
-                        "sources is required: a list of \"- file: /PATH\" or "
+                        "sources is required: auto, or a list of \"- file: /PATH\" or "
                         "\"- journal: {}\"");
         if (x < 0)
             return x;

@@ -15,6 +15,7 @@
 enum source_kind {
     SOURCE_FILE,
     SOURCE_JOURNAL,
+    SOURCE_AUTO, /* config_choose_source() says which of the two */
 };
 
 struct source_params {
@@ -92,6 +93,12 @@ int config_parse(const char *text, size_t n, const struct config_world *world,
 /* All defaults and no sources: what `scan` uses without -c. NULL when out of memory. */
 struct config *config_new_default(void);
 struct config *config_free(struct config *c); /* takes NULL, returns NULL */
+
+/* What a source of SOURCE_AUTO is now: the journal where it outlives a restart of the
+ * system, else the text log of this system, else the journal all the same. SOURCE_FILE
+ * with its path (static) in *ret_path, or SOURCE_JOURNAL; *ret_why says why, in words. */
+enum source_kind config_choose_source(const struct config_world *world,
+                                      const char **ret_path, const char **ret_why);
 
 /* Whether two sources could carry the same program's lines: their `programs` are not
  * disjoint, and no list means all. */

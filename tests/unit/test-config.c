@@ -250,9 +250,9 @@ START_TEST(sources_are_required)
     expect("# only a comment\n", want);
     expect("mode: observe\n", want);
     expect("{}\n", want);
-    expect("sources:\n", "1:9 sources must be a list ...");
-    expect("sources: []\n", "1:10 sources must be a list ...");
-    expect("sources: /var/log/auth.log\n", "1:10 sources must be a list ...");
+    expect("sources:\n", "1:9 sources must be auto, or a list ...");
+    expect("sources: []\n", "1:10 sources must be auto, or a list ...");
+    expect("sources: /var/log/auth.log\n", "1:10 sources must be auto, or a list ...");
     expect("just words\n", "1:1 the configuration must be a mapping: ...");
     expect("- a\n", "1:1 the configuration must be a mapping: ...");
 }
@@ -336,7 +336,7 @@ START_TEST(all_errors_of_content_come_in_the_order_of_the_file)
 {
     expect("mode: loud\nsources: []\ndetect: {failures: 0, window: 10}\nmode: hold\n",
            "1:7 mode: \"loud\" is not observe, hold or send\n"
-           "2:10 sources must be a list ...\n"
+           "2:10 sources must be auto, or a list ...\n"
            "3:20 detect.failures: 0 is out of range: 1 to 100000\n"
            "3:31 detect.window: \"10\" is not a duration: ...\n"
            "4:1 mode is given twice; the first is at 1:1");
@@ -705,6 +705,52 @@ static const struct rule_service *rule_of(const struct config *c, size_t i,
     return &c->rules[i];
 }
 
+static bool chooses(const char *files, enum source_kind kind, const char *path)
+{
+    struct config_world world = {.file_exists = exists, .userdata = (void *)files};
+    const char *got, *why = NULL;
+
+    return config_choose_source(&world, &got, &why) == kind && why &&
+           strcmp(got ? got : "", path) == 0;
+}
+
+START_TEST(auto_takes_a_persistent_journal_or_the_text_log)
+{
+    ck_assert(chooses(" /var/log/journal  /var/log/auth.log ", SOURCE_JOURNAL, ""));
+    ck_assert(chooses(" /var/log/auth.log ", SOURCE_FILE, "/var/log/auth.log"));
+    ck_assert(chooses(" /var/log/secure ", SOURCE_FILE, "/var/log/secure"));
+    ck_assert(chooses("", SOURCE_JOURNAL, ""));
+}
+END_TEST
+
+START_TEST(auto_can_be_written_in_three_ways)
+{
+    static const char *const ways[] = {"sources: auto\n", "sources: [auto]\n",
+                                       "sources:\n- auto: {}\n", "sources: [{auto: }]\n"};
+    struct config *c;
+
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        c = read_good(ways[i]);
+        ck_assert_uint_eq(c->n_sources, 1);
+        ck_assert_int_eq(c->sources[0].kind, SOURCE_AUTO);
+        ck_assert(!c->sources[0].from_beginning);
+        config_free(c);
+    }
+    c = read_good("sources:\n- auto: {}\n  start: beginning\n  programs: [sshd]\n");
+    ck_assert(c->sources[0].from_beginning);
+    ck_assert_str_eq(c->sources[0].programs[0], "sshd");
+    config_free(c);
+    expect("sources: [{auto: {start: end}}]\n", "1:18 sources.auto: takes nothing ...");
+    expect("sources: [{auto: yes}]\n", "1:18 sources.auto: takes nothing ...");
+    expect("sources: [{auto: {}, journal: {}}]\n",
+           "1:31 sources.journal: a source is either ...");
+    expect("sources: [auto, auto]\n", "1:17 the source at 1:11 gives the same ...");
+    expect("sources: [auto, journal: {}]\n",
+           "1:17 the source at 1:11 gives the same ...");
+    expect("sources: automatic\n", "1:10 sources must be auto, or a list ...");
+}
+END_TEST
+
 START_TEST(rules_are_kept_by_program)
 {
     struct config *c = read_good(
@@ -870,6 +916,8 @@ int main(void)
     tcase_add_test(tc, numbers_and_durations_have_shapes_and_ranges);
     tcase_add_test(tc, networks_and_addresses_are_strict);
     tcase_add_test(tc, urls_are_https_outside_a_lab);
+    tcase_add_test(tc, auto_takes_a_persistent_journal_or_the_text_log);
+    tcase_add_test(tc, auto_can_be_written_in_three_ways);
     tcase_add_test(tc, rules_are_kept_by_program);
     tcase_add_test(tc, a_wrong_template_is_shown_at_its_byte);
     tcase_add_test(tc, a_template_that_could_be_steered_is_refused_and_explained);
