@@ -3,15 +3,19 @@
 #include "desk-internal.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cleanup.h"
 #include "host.h"
 #include "ledger.h"
 #include "log.h"
 #include "moment.h"
 #include "store.h"
+
+DEFINE_CLEANUP(struct message *, message_free)
 
 #define GUARD_RETRY (60 * USEC_PER_SEC)
 #define READ_RETRY  (5 * USEC_PER_SEC)
@@ -101,13 +105,29 @@ static int count_reports(const struct desk *d, const struct policy_rate *rate,
     return r;
 }
 
+/* The last login of its source, MOMENT_NONE for none. */
+static int find_login(const struct desk *d, const struct incident *inc, int64_t *ret_time,
+                      char ret_user[static STORE_USER_MAX + 1])
+{
+    int r = store_login_get(d->store, &inc->source, ret_time, ret_user);
+
+    if (r != STORE_E_MISSING)
+        return r;
+    *ret_time = MOMENT_NONE;
+    ret_user[0] = '\0';
+    return 0;
+}
+
 static int gather(const struct desk *d, const struct incident *inc,
                   const struct contact_result *contact, int64_t now,
                   struct policy_facts *ret)
 {
     struct policy_facts f = {.now = now, .contact = contact, .last_report = MOMENT_NONE};
-    int r;
+    char user[STORE_USER_MAX + 1];
+    int r = find_login(d, inc, &f.last_success, user);
 
+    if (r != 0)
+        return r;
     r = store_report_last(d->store, &inc->source, d->policy.mode == MODE_OBSERVE,
                           &f.last_report);
     if (r != 0 && r != STORE_E_MISSING)
@@ -161,10 +181,24 @@ static int observe(struct desk *d, struct incident *inc, enum policy_reason reas
     return 0;
 }
 
+/* When the login was that holds an incident. */
+static char *login_detail(const struct desk *d, const struct incident *inc)
+{
+    char user[STORE_USER_MAX + 1] = "", when[MOMENT_TEXT_MAX], *text;
+    int64_t time = MOMENT_NONE;
+
+    if (find_login(d, inc, &time, user) != 0 || time == MOMENT_NONE ||
+        asprintf(&text, "its last login: %s%s%s", moment_format_report(time, when),
+                 user[0] ? " as " : "", user) < 0)
+        return NULL;
+    return text;
+}
+
 static int apply(struct desk *d, struct incident *inc,
                  const struct policy_decision *decision,
                  const struct contact_result *contact, int64_t now)
 {
+    _cleanup_(cleanup_free) char *login = NULL;
     const char *detail = contact ? contact->detail : NULL;
     enum incident_state state = INCIDENT_DROPPED;
     enum log_event event = EVENT_DROPPED;
@@ -186,6 +220,8 @@ static int apply(struct desk *d, struct incident *inc,
         break;
     case VERDICT_NEVER: break;
     }
+    if (decision->reason == REASON_SUCCESS)
+        detail = login = login_detail(d, inc);
     r = desk_put(d, inc, state, decision->reason, detail,
                  state == INCIDENT_WAITING ? decision->until : MOMENT_NONE);
     if (r == 0 && !(state == INCIDENT_WAITING && repeated))
@@ -231,4 +267,48 @@ int desk_decide(struct desk *d, struct incident *inc,
     facts.owner = owner;
     decision = policy_decide(&d->policy, inc, &facts);
     return apply(d, inc, &decision, contact, now);
+}
+
+/* ---- a guess that may have succeeded ---- */
+
+/* No report leaves without the operator's word from now on. */
+static bool is_held(const struct incident *inc, enum policy_owner owner)
+{
+    return owner == OWNER_STRANGER && !inc->approved &&
+           (inc->state == INCIDENT_OPEN || inc->state == INCIDENT_LOOKUP ||
+            inc->state == INCIDENT_WAITING || inc->state == INCIDENT_HELD);
+}
+
+int desk_alert(struct desk *d, struct incident *inc, bool again)
+{
+    _cleanup_(message_freep) struct message *known = NULL;
+    enum policy_owner owner = OWNER_STRANGER;
+    char user[STORE_USER_MAX + 1] = "", text[MOMENT_TEXT_MAX];
+    int64_t now = host_now(), time;
+    bool mailed =
+        d->policy.mode != MODE_OBSERVE && now - inc->success <= d->policy.max_report_age;
+    int r;
+
+    if (!mailed && again)
+        return 0; /* in the log there is nothing that would know */
+    /* Who it is matters less here than that somebody is told. */
+    if (find_owner(d, inc, &owner) >= 0 && owner == OWNER_IGNORED)
+        return 0;
+    r = store_message_alert(d->store, inc->id, &known);
+    if (r == 0)
+        return 0;
+    if (r == STORE_E_MISSING)
+        r = find_login(d, inc, &time, user);
+    if (r != 0)
+        return ledger_abort(d->ledger, r);
+    if (time != inc->success)
+        user[0] = '\0';
+    ledger_note(d->ledger, EVENT_GUESSED, LOG_WARNING, inc,
+                "a login%s%s succeeded at %s after %" PRIu64
+                " failed ones: a password may have been guessed",
+                user[0] ? " as " : "", user, moment_format_report(inc->success, text),
+                inc->count);
+    if (!mailed)
+        return 0;
+    return post_alert(d, inc, user, is_held(inc, owner), now);
 }

@@ -79,6 +79,9 @@ void desk_log_fate(struct desk *d, enum log_event event, const struct incident *
 int post_new(struct desk *d, const struct config *config, struct deliverer **ret);
 /* Composes and stores the message of a decision to report. 0 or a failure. */
 int post_queue(struct desk *d, struct incident *inc, enum report_kind kind, int64_t now);
+/* Composes and stores the notice about a login; there must be none yet. */
+int post_alert(struct desk *d, struct incident *inc, const char *user, bool held,
+               int64_t now);
 /* Sends what is due, if nothing is on its way. Whether anything is on its way now. */
 bool post_run(struct desk *d);
 /* Whether a delivery, or the question what became of one, is under way. */

@@ -35,18 +35,25 @@ DEFINE_CLEANUP(struct message *, message_free)
 
 /* ---- composing ---- */
 
+static struct report_facts facts_of(struct desk *d, struct incident *inc,
+                                    enum report_kind kind, int64_t now,
+                                    char reference[static INCIDENT_REFERENCE_MAX])
+{
+    return (struct report_facts){
+        .kind = kind,
+        .incident = inc,
+        .reference = incident_reference(inc->id, store_secret(d->store), reference),
+        .to = kind == REPORT_ABUSE ? inc->contact : d->config->report.local_contact,
+        .sequence = kind == REPORT_ALERT ? MESSAGE_ALERT : 1,
+        .now = now,
+    };
+}
+
 static int compose(struct desk *d, struct incident *inc, enum report_kind kind,
                    int64_t now, struct report *ret)
 {
     char reference[INCIDENT_REFERENCE_MAX];
-    struct report_facts facts = {
-        .kind = kind,
-        .incident = inc,
-        .reference = incident_reference(inc->id, store_secret(d->store), reference),
-        .to = kind == REPORT_LOCAL ? d->config->report.local_contact : inc->contact,
-        .sequence = 1,
-        .now = now,
-    };
+    struct report_facts facts = facts_of(d, inc, kind, now, reference);
     bool special = addr_special(&inc->source.addr, NULL);
 
     if (!facts.to)
@@ -78,12 +85,12 @@ static bool recipient_allowed(const struct desk *d, const char *to)
     return is_local(d, to) || mailaddr_reserved(to) == (d->config->reportable.n > 0);
 }
 
-static int add_message(struct desk *d, struct incident *inc, struct report *report,
-                       int64_t now)
+static int add_message(struct desk *d, struct incident *inc, unsigned sequence,
+                       struct report *report, int64_t now)
 {
     struct message m = {
         .incident = inc->id,
-        .sequence = 1,
+        .sequence = sequence,
         .state = MESSAGE_QUEUED,
         .message_id = report->message_id,
         .sender = report->envelope_from,
@@ -96,7 +103,7 @@ static int add_message(struct desk *d, struct incident *inc, struct report *repo
     };
     int r = store_message_add(d->store, &m);
 
-    if (r == 0)
+    if (r == 0 && sequence != MESSAGE_ALERT)
         r = store_report_add(d->store, inc->id, &inc->source,
                              is_local(d, report->envelope_to) ? "" : report->envelope_to,
                              now, false);
@@ -133,7 +140,7 @@ int post_queue(struct desk *d, struct incident *inc, enum report_kind kind, int6
     }
     r = desk_put(d, inc, INCIDENT_QUEUED, reason, NULL, MOMENT_NONE);
     if (r == 0)
-        r = add_message(d, inc, &report, now);
+        r = add_message(d, inc, 1, &report, now);
     if (r == 0)
         ledger_note(d->ledger, EVENT_QUEUED, LOG_INFO, inc, "report to %s queued as %s",
                     report.envelope_to, report.message_id);
@@ -141,7 +148,44 @@ int post_queue(struct desk *d, struct incident *inc, enum report_kind kind, int6
     return r;
 }
 
+int post_alert(struct desk *d, struct incident *inc, const char *user, bool held,
+               int64_t now)
+{
+    char reference[INCIDENT_REFERENCE_MAX];
+    struct report_facts facts = facts_of(d, inc, REPORT_ALERT, now, reference);
+    struct report report = {0};
+    int r;
+
+    facts.user = user;
+    facts.held = held;
+    r = report_compose(&d->config->report, &facts, &report);
+    if (r == -ENOMEM)
+        return ledger_abort(d->ledger, r);
+    if (r < 0) {
+        log_error("the local contact cannot be told of a login: no mail can be made for "
+                  "%s",
+                  d->config->report.local_contact);
+        return 0;
+    }
+    r = ledger_touch(d->ledger);
+    if (r == 0)
+        r = add_message(d, inc, MESSAGE_ALERT, &report, now);
+    report_done(&report);
+    return r;
+}
+
 /* ---- what came of it ---- */
+
+/* The notice of a login goes beside the incident, whose fate it does not touch. */
+static bool is_alert(const struct message *m)
+{
+    return m->sequence == MESSAGE_ALERT;
+}
+
+static const char *kind_of(const struct message *m)
+{
+    return is_alert(m) ? "notice of a login" : "report";
+}
 
 static int set_error(struct message *m, const char *text)
 {
@@ -169,14 +213,16 @@ static int finish(struct desk *d, struct message *m, enum message_state state,
                   struct incident *inc, enum incident_state fate,
                   enum policy_reason reason)
 {
-    int r = desk_put(d, inc, fate, reason == REASON_NONE ? told_reason(inc) : reason,
-                     m->error, MOMENT_NONE);
+    int r = is_alert(m) ? ledger_touch(d->ledger)
+                        : desk_put(d, inc, fate,
+                                   reason == REASON_NONE ? told_reason(inc) : reason,
+                                   m->error, MOMENT_NONE);
 
     if (r != 0)
         return r;
     m->state = state;
     r = store_message_put(d->store, m);
-    if (r == 0 && state == MESSAGE_DEAD)
+    if (r == 0 && state == MESSAGE_DEAD && !is_alert(m))
         r = store_report_delete(d->store, inc->id);
     if (r != 0)
         return ledger_abort(d->ledger, r);
@@ -196,9 +242,9 @@ static int accepted(struct desk *d, struct message *m, struct incident *inc,
     m->error = NULL;
     r = finish(d, m, MESSAGE_SENT, inc, INCIDENT_SENT, REASON_NONE);
     if (r == 0) {
-        d->sent++;
+        d->sent += !is_alert(m);
         ledger_note(d->ledger, EVENT_SENT, LOG_NOTICE, inc,
-                    "report handed to the mail server for %s%s%s", m->recipient,
+                    "%s handed to the mail server for %s%s%s", kind_of(m), m->recipient,
                     queue_id[0] ? ", queued there as " : "", queue_id);
     }
     return r;
@@ -214,17 +260,21 @@ static int try_again(struct desk *d, struct message *m, struct incident *inc)
     r = finish(d, m, MESSAGE_QUEUED, inc, INCIDENT_QUEUED, REASON_NONE);
     if (r == 0)
         ledger_note(d->ledger, EVENT_DELIVERY, LOG_WARNING, inc,
-                    "the mail server did not take the report: %s; trying again in %s",
-                    m->error, duration_format(wait, text));
+                    "the mail server did not take the %s: %s; trying again in %s",
+                    kind_of(m), m->error, duration_format(wait, text));
     return r;
 }
 
 static int hold(struct desk *d, struct message *m, struct incident *inc,
                 enum policy_reason reason, enum message_state state)
 {
-    int r = finish(d, m, state, inc, INCIDENT_HELD, reason);
+    int r = finish(d, m, is_alert(m) ? MESSAGE_DEAD : state, inc, INCIDENT_HELD, reason);
 
-    if (r == 0)
+    if (r == 0 && is_alert(m)) /* nothing to approve */
+        ledger_note(d->ledger, EVENT_DELIVERY, LOG_ERR, inc,
+                    "the notice of a login to %s is not known to have arrived: %s",
+                    m->recipient, m->error ? m->error : policy_reason_text(reason));
+    else if (r == 0)
         ledger_note(d->ledger, EVENT_HELD, LOG_ERR, inc,
                     "the report to %s is held: %s (%s)", m->recipient,
                     policy_reason_text(reason), m->error ? m->error : "no reply");
@@ -387,8 +437,8 @@ static int give_up(struct desk *d, struct message *m, struct incident *inc)
 
     if (r == 0)
         ledger_note(d->ledger, EVENT_DROPPED, LOG_WARNING, inc,
-                    "the report to %s could not be delivered in time: %s", m->recipient,
-                    m->error ? m->error : "no attempt succeeded");
+                    "the %s to %s could not be delivered in time: %s", kind_of(m),
+                    m->recipient, m->error ? m->error : "no attempt succeeded");
     return r;
 }
 
@@ -445,6 +495,8 @@ static int next_message(struct desk *d, struct message **ret)
  * message was taken out of the queue (or could not be). */
 static bool turn_back(struct desk *d, struct message *m, struct incident *inc)
 {
+    int64_t age;
+
     if (!recipient_allowed(d, m->recipient)) {
         if (set_error(m, LAB_RULE) == 0)
             hold(d, m, inc, REASON_UNMAILABLE, MESSAGE_HELD);
@@ -454,7 +506,8 @@ static bool turn_back(struct desk *d, struct message *m, struct incident *inc)
         hold(d, m, inc, REASON_APPROVAL, MESSAGE_HELD);
         return true;
     }
-    if (!inc->approved && host_now() - inc->last.usec > d->policy.max_report_age) {
+    age = host_now() - (is_alert(m) ? m->created : inc->last.usec);
+    if (!inc->approved && age > d->policy.max_report_age) {
         give_up(d, m, inc);
         return true;
     }

@@ -277,6 +277,8 @@ static void sweep(struct desk *d)
         if (r == 0)
             desk_log_fate(d, EVENT_DROPPED, inc, REASON_TOO_OLD);
     }
+    if (r == 0)
+        r = store_login_prune(d->store, lapse.now - POLICY_SUCCESS_AGE);
     if (r > 0)
         desk_failed(d, r);
     free(lapse.ids);
@@ -344,6 +346,7 @@ int desk_work_left(struct desk *d, bool *ret)
     static const struct store_incident_filter held = {.state = INCIDENT_HELD,
                                                       .limit = UINT32_MAX};
     uint64_t counts[INCIDENT_STATES];
+    int64_t due;
     int r = store_incident_counts(d->store, counts);
 
     if (r != 0)
@@ -352,6 +355,9 @@ int desk_work_left(struct desk *d, bool *ret)
         counts[INCIDENT_LOOKUP] + counts[INCIDENT_WAITING] + counts[INCIDENT_QUEUED] > 0;
     if (d->policy.mode == MODE_OBSERVE)
         return 0;
+    if (store_message_next_due(d->store, &due) == 0) /* the notice of a login has no state
+                                                        of its incident */
+        *ret = true;
     return store_incident_each(d->store, &held, note_held_work, ret);
 }
 

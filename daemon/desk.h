@@ -57,6 +57,11 @@ void desk_forget(struct desk *d);
 /* Before the end: nothing new is begun. Returns whether a delivery is still under way. */
 bool desk_stop(struct desk *d);
 
+/* The source of an incident logged in (inc->success): tells the local contact at once that
+ * a guess may have succeeded, once for an incident. Call it when that is in the store;
+ * what it writes is in the same transaction. again: it may have been told before. 0 or a failure, which the ledger has told. */
+int desk_alert(struct desk *d, struct incident *inc, bool again);
+
 /* The operator's word on a held incident. 0, STORE_E_…, -EINVAL when it is not held, or
  * -EPERM for an approval in mode observe, which sends nothing. */
 int desk_approve(struct desk *d, int64_t id);

@@ -28,10 +28,14 @@
 #include "settings.h"
 #include "store.h"
 #include "tail.h"
+#include "text.h"
 
 DEFINE_CLEANUP(struct incident *, incident_free)
 DEFINE_CLEANUP(struct message *, message_free)
 
+/* A burst of so many times detect.failures is large: whoever logs in during it, or after
+ * it however late, may have guessed. After fewer, a user has found the password again. */
+#define LARGE           5
 #define SYSLOG_DELAY    USEC_PER_SEC
 #define CLOSE_CHECK_MAX (3600 * USEC_PER_SEC)
 
@@ -72,6 +76,8 @@ struct intake {
 
 static void save_failed(struct intake *i, int error)
 {
+    if (i->failed)
+        return; /* told already, by whoever met it first */
     i->failed = true;
     ledger_abort(i->ledger, error);
 }
@@ -113,6 +119,16 @@ static int stop_report(struct intake *i, struct incident *inc)
     return store_message_put(i->store, m);
 }
 
+static uint64_t large(const struct intake *i)
+{
+    return (uint64_t)i->config->detect.failures * LARGE;
+}
+
+static int tell_login(struct intake *i, struct incident *inc, bool again)
+{
+    return inc->count < large(i) ? 0 : i->ops->login(i->userdata, inc, again);
+}
+
 static int on_success(struct intake *i, int64_t id, int64_t time)
 {
     _cleanup_(incident_freep) struct incident *inc = NULL;
@@ -132,11 +148,44 @@ static int on_success(struct intake *i, int64_t id, int64_t time)
     if (inc->state == INCIDENT_HELD)
         ledger_note(i->ledger, EVENT_HELD, LOG_WARNING, inc, "held for you: %s",
                     policy_reason_text(REASON_SUCCESS));
-    else if (inc->state == INCIDENT_SENT || inc->state == INCIDENT_QUEUED)
-        ledger_note(i->ledger, EVENT_HELD, LOG_WARNING, inc,
-                    "the source logged in after this burst was reported: check whether a "
-                    "password was guessed");
-    return 0;
+    return tell_login(i, inc, false);
+}
+
+/* During an open burst; the store shall know it by the time the desk does. */
+static int on_login(struct intake *i, struct incident *inc)
+{
+    int r = store_incident_put(i->store, inc);
+
+    if (r == 0)
+        r = store_incident_put_fate(i->store, inc);
+    return r == 0 ? tell_login(i, inc, false) : r;
+}
+
+/* Beyond what the tracker remembers. */
+static int look_back(struct intake *i, const struct net *source, int64_t time)
+{
+    _cleanup_(incident_freep) struct incident *inc = NULL;
+    int64_t id;
+    int r = store_incident_large(i->store, source, large(i), time,
+                                 time - POLICY_SUCCESS_AGE, &id);
+
+    if (r == 0)
+        r = store_incident_get(i->store, id, &inc);
+    if (r != 0)
+        return r == STORE_E_MISSING ? 0 : r;
+    if (inc->state == INCIDENT_OPEN || inc->success != MOMENT_NONE)
+        return 0;
+    return on_success(i, id, time);
+}
+
+/* Before the tracker gets it, so that whoever hears of it there finds it in the store. */
+static int note_login(struct intake *i, const struct attempt *a)
+{
+    struct net source = tracker_source(i->tracker, &a->source);
+    _cleanup_(cleanup_free) char *user =
+        text_escape(a->user.p ? a->user.p : "", a->user.n, STORE_USER_MAX);
+
+    return user ? store_login_put(i->store, &source, a->time.usec, user) : -ENOMEM;
 }
 
 static int on_tracker_event(void *userdata, const struct tracker_event *event)
@@ -158,6 +207,8 @@ static int on_tracker_event(void *userdata, const struct tracker_event *event)
             ledger_note(i->ledger, EVENT_OPENED, LOG_INFO, inc,
                         "%" PRIu64 " failed logins since %s", inc->count,
                         moment_format_report(inc->first.usec, first));
+        if (r == 0 && inc->success != MOMENT_NONE)
+            r = tell_login(i, inc, false);
         return r;
     case TRACKER_CLOSED:
         r = store_closed(i, inc);
@@ -166,8 +217,11 @@ static int on_tracker_event(void *userdata, const struct tracker_event *event)
                         "burst over: %" PRIu64 " failed logins, %s to %s", inc->count,
                         moment_format_report(inc->first.usec, first),
                         moment_format_report(inc->last.usec, last));
+        if (r == 0 && inc->success != MOMENT_NONE) /* it may be large only now */
+            r = tell_login(i, inc, true);
         break;
     case TRACKER_SUCCESS: return on_success(i, event->id, event->time);
+    case TRACKER_LOGIN: return on_login(i, inc);
     }
 out:
     if (event->type == TRACKER_CLOSED)
@@ -296,11 +350,17 @@ static int take_attempt(struct source *s, const struct attempt *a, bool backlog)
     if (!backlog)
         clock = host_clock(&error);
     r = ledger_touch(i->ledger);
+    if (r == 0 && a->outcome == ATTEMPT_SUCCESS)
+        r = note_login(i, a);
     if (r == 0)
         r = tracker_attempt(i->tracker, a, clock, error);
+    if (r == 0 && a->outcome == ATTEMPT_SUCCESS) {
+        struct net source = tracker_source(i->tracker, &a->source);
+
+        r = look_back(i, &source, a->time.usec);
+    }
     if (r != 0) {
-        if (!i->failed)
-            save_failed(i, r);
+        save_failed(i, r);
         return -ECANCELED;
     }
     if (a->outcome == ATTEMPT_FAILURE)

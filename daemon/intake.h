@@ -15,7 +15,13 @@ struct ledger;
 struct loop;
 struct store;
 
+struct incident;
+
 struct intake_ops {
+    /* The source of a large burst logged in (inc->success), during it or after: that is
+     * in the store. `again` when the burst is over: it may have been told before. 0, or a
+     * failure that the ledger has told. */
+    int (*login)(void *userdata, struct incident *inc, bool again);
     /* Every source stands at its present end; called each time. */
     void (*caught_up)(void *userdata);
 };

@@ -32,6 +32,7 @@ static const char *const message_ids[] = {
     [EVENT_SENT] = "dd1002db0f7b4e71af6f99688e6cc95b",
     [EVENT_DROPPED] = "34324004c37f4b1aaef261059e297b39",
     [EVENT_DELIVERY] = "6a9c24b4dacb42b1b9554b36fd4e6603",
+    [EVENT_GUESSED] = "0ff42f8d7fef40cfbe94c93dbd793fcf",
 };
 
 static const char *log_ident = "abuse-reporterd";

@@ -33,6 +33,7 @@ enum log_event {
     EVENT_SENT,
     EVENT_DROPPED,
     EVENT_DELIVERY, /* an attempt at delivery failed */
+    EVENT_GUESSED,  /* a login succeeded: a guess may have */
 };
 /* One entry to be: with MESSAGE_ID, ABUSE_INCIDENT, ABUSE_SOURCE, ABUSE_CONTACT,
  * ABUSE_COUNT, ABUSE_REASON as the incident is now, and the text after its name. Written

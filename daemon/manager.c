@@ -153,9 +153,14 @@ static void on_caught_up(void *userdata)
         once_finish(m);
 }
 
+static int on_login(void *userdata, struct incident *inc, bool again)
+{
+    return desk_alert(((struct manager *)userdata)->desk, inc, again);
+}
+
 static int start_intake(struct manager *m)
 {
-    static const struct intake_ops ops = {.caught_up = on_caught_up};
+    static const struct intake_ops ops = {.caught_up = on_caught_up, .login = on_login};
     struct intake_params p = {
         .config = m->config, .once = m->once, .hash_key = m->hash_key};
     int r = intake_new(m->loop, m->store, m->ledger, &p, &ops, m, &m->intake);

@@ -21,8 +21,8 @@ static const struct {
                             "contact is told"},
     [REASON_SUCCESS] =
         {"successful-login",
-         "the source logged in successfully during the burst or soon after: "
-         "find out whether it is a user of yours or a break-in, then "
+         "the source logged in successfully during the burst, soon after it or in the 30 "
+         "days before: find out whether it is a user of yours or a break-in, then "
          "approve or drop it"},
     [REASON_TOO_OLD] = {"too-old",
                         "the last event is longer ago than limits.max_report_age, and an "
@@ -160,12 +160,19 @@ static bool by_owner(const struct policy_params *params, const struct incident *
     return false;
 }
 
+static bool logged_in(const struct incident *incident, const struct policy_facts *facts)
+{
+    return incident->success != MOMENT_NONE ||
+           (facts->last_success != MOMENT_NONE &&
+            facts->now < after(facts->last_success, POLICY_SUCCESS_AGE));
+}
+
 static bool by_time(const struct policy_params *params, const struct incident *incident,
                     const struct policy_facts *facts, struct policy_decision *ret)
 {
     int64_t settled = after(incident->last.usec, params->settle);
 
-    if (incident->success != MOMENT_NONE && !incident->approved)
+    if (logged_in(incident, facts) && !incident->approved)
         *ret = verdict(VERDICT_HOLD, REASON_SUCCESS);
     else if (too_old(params, incident, facts))
         *ret = verdict(VERDICT_NEVER, REASON_TOO_OLD);

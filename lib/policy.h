@@ -8,6 +8,7 @@
 
 #include "contact.h"
 #include "incident.h"
+#include "moment.h"
 
 enum policy_mode {
     MODE_OBSERVE = 0,
@@ -46,6 +47,7 @@ struct policy_facts {
      * this contact and in total within their windows, with the moment at which the oldest
      * of them leaves the window. In observe mode, what would have been sent counts. */
     int64_t last_report;
+    int64_t last_success; /* the source's last login that succeeded, or MOMENT_NONE */
     unsigned contact_reports, total_reports;
     int64_t contact_room, total_room;
 };
@@ -79,6 +81,9 @@ const char *policy_reason_name(enum policy_reason reason); /* "" for REASON_NONE
 /* One sentence for people: what it means and what to do. */
 const char *policy_reason_text(enum policy_reason reason);
 
+/* A source that logged in within this time (µs) before the decision is held. */
+#define POLICY_SUCCESS_AGE (30 * INT64_C(86400) * USEC_PER_SEC)
+
 enum policy_verdict {
     VERDICT_LOOKUP,  /* go on and ask for the contact */
     VERDICT_REPORT,  /* make the message and queue it */
@@ -98,7 +103,7 @@ struct policy_decision {
 /* Decides about a closed incident from the facts at facts->now. Without a contact, the
  * verdict is LOOKUP unless something is already certain. The order of questions, first
  * that applies: ignored, own or special-purpose (too old, already told, else LOCAL in
- * hold and send, OBSERVE otherwise), a success (HOLD), too old, settle not yet over
+ * hold and send, OBSERVE otherwise), a success in the last 30 days (HOLD), too old, settle not yet over
  * (WAIT), already reported, contact missing (NEVER; WAIT after a look-up that failed for
  * now), caps (WAIT), the mode observe, approval (HOLD unless incident->approved), REPORT.
  * A success is not overruled by `approved` of an earlier moment: approving is what

@@ -328,6 +328,41 @@ static int statement_to_operator(FILE *f, const struct report_view *v)
     return r;
 }
 
+/* In the incident's words, "after" means after its last attempt so far. */
+static int statement_of_alert(FILE *f, const struct report_view *v)
+{
+    const struct incident *inc = v->incident;
+    const bool during = inc->success <= inc->last.usec;
+    _cleanup_(cleanup_free) char *user = NULL;
+    char source[NET_TEXT_MAX], text[MOMENT_TEXT_MAX];
+    int r;
+
+    if (v->facts->user && v->facts->user[0]) {
+        user = harmless(v->facts->user, strlen(v->facts->user));
+        if (!user)
+            return -ENOMEM;
+    }
+    r = paragraph(f, "This is a notice from abuse-reporterd to the administrator of this "
+                     "server. It goes to nobody else.");
+    if (r >= 0)
+        r = paragraph(f,
+                      "A login from %s%s%s%s succeeded at %s, %s a burst of failed ones: "
+                      "%" PRIu64 " so far. A password may have been guessed. It may "
+                      "also be a user of yours who did not remember it at once. Please "
+                      "find out; if it was nobody of yours, take the account for broken "
+                      "into.",
+                      report_source_text(inc, source), user ? " as \"" : "",
+                      user ? user : "", user ? "\"" : "",
+                      moment_format_report(inc->success, text),
+                      during ? "during" : "after", inc->count);
+    if (r >= 0 && v->facts->held)
+        r = paragraph(f,
+                      "Until you have approved it, no report about this burst leaves: "
+                      "abuse-reporterctl show %" PRId64,
+                      inc->id);
+    return r < 0 ? r : remarks(f, v);
+}
+
 static int note(FILE *f, const char *text)
 {
     if (!text)
@@ -444,8 +479,9 @@ int report_body(FILE *f, const struct report_view *v)
     int r = items(f, v);
 
     if (r >= 0)
-        r = v->facts->kind == REPORT_LOCAL ? statement_to_operator(f, v)
-                                           : statement_to_desk(f, v);
+        r = v->facts->kind == REPORT_ABUSE   ? statement_to_desk(f, v)
+            : v->facts->kind == REPORT_LOCAL ? statement_to_operator(f, v)
+                                             : statement_of_alert(f, v);
     if (r >= 0)
         r = note(f, v->params->note);
     if (r >= 0)

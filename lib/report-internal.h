@@ -19,6 +19,9 @@ struct report_view {
 /* "SSH" for "sshd"; else the service's own name. */
 const char *report_service_name(const char *service);
 
+/* The address, or the network that is counted as one source. */
+const char *report_source_text(const struct incident *inc, char buf[static NET_TEXT_MAX]);
+
 /* One line with its CRLF. A failing stream is found out when it is closed. */
 void report_line(FILE *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* 0 or -ENOMEM. */

@@ -54,6 +54,13 @@ uint16_t report_port_of(const struct report_params *params, const char *service)
     return 0;
 }
 
+const char *report_source_text(const struct incident *inc, char buf[static NET_TEXT_MAX])
+{
+    if (inc->source.len == addr_bits(&inc->source.addr))
+        return addr_format(&inc->source.addr, buf);
+    return net_format(&inc->source, buf);
+}
+
 const char *report_service_name(const char *service)
 {
     return strcmp(service, "sshd") == 0 ? "SSH" : service;
@@ -127,11 +134,20 @@ static bool is_local_name(const char *name)
 
 static int recipient(const struct report_facts *facts, char ret[static MAILADDR_MAX + 1])
 {
-    if (facts->kind == REPORT_LOCAL && is_local_name(facts->to)) {
+    if (facts->kind != REPORT_ABUSE && is_local_name(facts->to)) {
         memcpy(ret, facts->to, strlen(facts->to) + 1);
         return 0;
     }
     return mailaddr_parse(facts->to, strlen(facts->to), ret) ? 0 : -EINVAL;
+}
+
+static void alert_subject(FILE *f, const struct report_view *v)
+{
+    char source[NET_TEXT_MAX];
+
+    report_line(f, "Subject: Login from %s after %" PRIu64 " failed one%s",
+                report_source_text(v->incident, source), v->incident->count,
+                v->incident->count == 1 ? "" : "s");
 }
 
 /* The subject: the address, then how much, then, where there is room, the reference. */
@@ -141,6 +157,10 @@ static void subject(FILE *f, const struct report_view *v)
     char addr[ADDR_TEXT_MAX], tail[INCIDENT_REFERENCE_MAX + 32] = "", text[160];
     int n;
 
+    if (v->facts->kind == REPORT_ALERT) {
+        alert_subject(f, v);
+        return;
+    }
     n = snprintf(text, sizeof(text), "Abuse from %s: %" PRIu64 " failed %.24s login%s",
                  addr_format(&v->address, addr), inc->count,
                  report_service_name(inc->service), inc->count == 1 ? "" : "s");

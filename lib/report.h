@@ -32,16 +32,19 @@ void report_params_done(struct report_params *p);
 enum report_kind {
     REPORT_ABUSE, /* to the abuse contact */
     REPORT_LOCAL, /* to the local contact: nobody else can be told */
+    REPORT_ALERT, /* to the local contact: incident->success may be a guess that succeeded */
 };
 
 struct report_facts {
     enum report_kind kind;
     const struct incident *incident;
     const char *reference; /* incident_reference() */
-    const char *to;        /* bare address, or a local name for REPORT_LOCAL */
+    const char *to;        /* bare address, or a local name for LOCAL and ALERT */
     unsigned sequence;     /* 1 for the first message of an incident */
     int64_t now;           /* Date: */
     const char *why_local; /* REPORT_LOCAL: policy_reason_text() */
+    const char *user;      /* REPORT_ALERT: who logged in, or NULL */
+    bool held;             /* REPORT_ALERT: a report waits for the operator */
 };
 
 struct report {
@@ -57,7 +60,7 @@ struct report {
  * then a statement, then the log lines. Where from is NULL (observe mode, a preview) the
  * mail shows "unset@example.invalid" in its place. Every foreign byte passes text_escape().
  * 0, -ENOMEM, or -EINVAL when from, reply_to or to are not what mailaddr.h accepts (a
- * local name of [a-z0-9._-] is accepted for REPORT_LOCAL). */
+ * local name of [a-z0-9._-] is accepted for REPORT_LOCAL and REPORT_ALERT). */
 int report_compose(const struct report_params *params, const struct report_facts *facts,
                    struct report *ret);
 void report_done(struct report *r);

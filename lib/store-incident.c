@@ -280,3 +280,21 @@ int store_next_due(struct store *s, int64_t *ret_due)
         *ret_due = column_int(&q);
     return r;
 }
+
+int store_incident_large(struct store *s, const struct net *source, uint64_t count,
+                         int64_t began, int64_t since, int64_t *ret_id)
+{
+    _cleanup_(query_end) struct query q =
+        query_on(s, "SELECT id FROM incident WHERE source = ? AND count >= ?"
+                    " AND first_time <= ? AND last_time >= ? ORDER BY id DESC LIMIT 1");
+    int r;
+
+    query_net(&q, source);
+    query_count(&q, count);
+    query_int(&q, began);
+    query_int(&q, since);
+    r = query_row(&q);
+    if (r == 0)
+        *ret_id = column_int(&q);
+    return r;
+}

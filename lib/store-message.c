@@ -169,7 +169,17 @@ int store_message_of(struct store *s, int64_t incident, struct message **ret)
 {
     _cleanup_(query_end) struct query q =
         query_on(s, "SELECT " MESSAGE_COLUMNS MESSAGE_FROM
-                    "WHERE m.incident = ? ORDER BY m.sequence DESC LIMIT 1");
+                    "WHERE m.incident = ? AND m.sequence > 0"
+                    " ORDER BY m.sequence DESC LIMIT 1");
+
+    query_int(&q, incident);
+    return take(&q, ret);
+}
+
+int store_message_alert(struct store *s, int64_t incident, struct message **ret)
+{
+    _cleanup_(query_end) struct query q = query_on(
+        s, "SELECT " MESSAGE_COLUMNS MESSAGE_FROM "WHERE m.incident = ? AND m.sequence = 0");
 
     query_int(&q, incident);
     return take(&q, ret);

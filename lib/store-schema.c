@@ -58,6 +58,11 @@ static const char *const steps[] = {
     "CREATE TABLE message_bytes("
     " message INTEGER PRIMARY KEY REFERENCES message ON DELETE CASCADE,"
     " bytes BLOB NOT NULL);",
+    /* 2: who logged in */
+    "CREATE TABLE IF NOT EXISTS login(net TEXT PRIMARY KEY, time INTEGER NOT NULL,"
+    " user TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX IF NOT EXISTS login_time ON login(time);"
+    "CREATE INDEX IF NOT EXISTS incident_source ON incident(source, id);",
 };
 #define SCHEMA_VERSION ((int64_t)(sizeof(steps) / sizeof(steps[0])))
 

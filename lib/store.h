@@ -88,6 +88,20 @@ int store_incident_due(struct store *s, int64_t now, const int64_t *skip, size_t
                        int64_t *ret_id);
 int store_next_due(struct store *s, int64_t *ret_due);
 
+/* Successful logins: the latest of each source, and the user (printable text, at most
+ * STORE_USER_MAX bytes of it are kept). put keeps the later one. get: MISSING. prune
+ * forgets those before a moment, and all but the 100000 latest. */
+#define STORE_USER_MAX 100
+int store_login_put(struct store *s, const struct net *source, int64_t time,
+                    const char *user);
+int store_login_get(struct store *s, const struct net *source, int64_t *ret_time,
+                    char ret_user[static STORE_USER_MAX + 1]);
+int store_login_prune(struct store *s, int64_t before);
+/* The newest incident of a source with at least that many attempts that began by the
+ * moment `began` and whose last attempt is not before `since`; MISSING. */
+int store_incident_large(struct store *s, const struct net *source, uint64_t count,
+                         int64_t began, int64_t since, int64_t *ret_id);
+
 /* The ledger of reports, for cool-down and caps. observed: it would have been sent. */
 /* contact "" is the local contact, which counts for no cap. */
 int store_report_add(struct store *s, int64_t incident, const struct net *source,
@@ -118,9 +132,10 @@ enum message_state {
     MESSAGE_HELD, /* unknown outcome, or our fault: for the operator */
     MESSAGE_DEAD, /* refused for good */
 };
+#define MESSAGE_ALERT 0 /* the sequence of the notice that a guess may have succeeded */
 struct message {
     int64_t id, incident;
-    unsigned sequence;
+    unsigned sequence; /* 1: the report */
     enum message_state state;
     char *message_id, *sender, *recipient;
     char *bytes;
@@ -138,8 +153,9 @@ int store_message_add(struct store *s, struct message *m);
  * unless the disk is sure to have room for the outcome. */
 int store_message_put(struct store *s, const struct message *m);
 int store_message_get(struct store *s, int64_t id, struct message **ret);
-/* The newest message of an incident; MISSING. */
+/* The newest report of an incident, and its notice (MESSAGE_ALERT); MISSING. */
 int store_message_of(struct store *s, int64_t incident, struct message **ret);
+int store_message_alert(struct store *s, int64_t incident, struct message **ret);
 /* The first QUEUED one with due <= now, ordered by due; MISSING. */
 int store_message_due(struct store *s, int64_t now, struct message **ret);
 /* The earliest due of QUEUED ones; MISSING. */

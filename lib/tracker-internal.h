@@ -174,8 +174,9 @@ int64_t source_left_until(const struct source *s);
  * (the left over ones only when it is slow). */
 int source_open(struct tracker *t, struct source *s, struct link *list, struct link *from,
                 bool slow);
-/* Whether the latest success concerns the open burst is noted in it. */
-void source_match_success(const struct tracker *t, struct source *s);
+/* If the latest success concerns the open burst, notes it there and tells. 0, or what the
+ * callback said. */
+int source_match_success(struct tracker *t, struct source *s);
 /* Closes the open one; attempts from the moment end on are not of it. */
 int source_close(struct tracker *t, struct source *s, int64_t end);
 

@@ -113,7 +113,8 @@ static int leave(struct tracker *t, struct source *s, struct pending *p)
         r = source_close(t, s, source_closing(t, s));
     if (s->open) {
         q = incident_add(s->open, &attempt, p->clock, p->clock_error);
-        source_match_success(t, s);
+        if (q == 0)
+            q = source_match_success(t, s);
         free(p);
     } else {
         source_add_left(s, p);

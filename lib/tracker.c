@@ -103,16 +103,30 @@ static bool success_concerns(const struct tracker *t, int64_t success, int64_t f
            success < moment_after(last, t->params.settle);
 }
 
-static void match_success(const struct tracker *t, struct source *s, int64_t success)
+/* Notes in the open burst that this success concerns it. Whether that is news. */
+static bool match_success(const struct tracker *t, struct source *s, int64_t success)
 {
-    if (s->open && s->open->success == MOMENT_NONE &&
-        success_concerns(t, success, s->open->first.usec, s->open->last.usec))
-        s->open->success = success;
+    if (!s->open || s->open->success != MOMENT_NONE ||
+        !success_concerns(t, success, s->open->first.usec, s->open->last.usec))
+        return false;
+    s->open->success = success;
+    return true;
 }
 
-void source_match_success(const struct tracker *t, struct source *s)
+static int tell_login(struct tracker *t, struct source *s, int64_t success)
 {
-    match_success(t, s, s->success);
+    struct tracker_event event = {.type = TRACKER_LOGIN, .incident = s->open};
+
+    if (!match_success(t, s, success))
+        return 0;
+    event.id = s->open->id;
+    event.time = success;
+    return t->fn(t->userdata, &event);
+}
+
+int source_match_success(struct tracker *t, struct source *s)
+{
+    return tell_login(t, s, s->success);
 }
 
 /* Older marks matter only for a success that is not late itself; the newest is kept until
@@ -185,7 +199,7 @@ int source_open(struct tracker *t, struct source *s, struct link *list, struct l
     s->opened_at = newest;
     s->ticket = ticket;
     event.incident = s->open = TAKE_PTR(inc);
-    source_match_success(t, s);
+    match_success(t, s, s->success);
     return t->fn(t->userdata, &event);
 }
 
@@ -265,7 +279,8 @@ static int take_failure(struct tracker *t, struct source *s,
     }
     if (s->open && !s->slow) {
         q = incident_add(s->open, attempt, clock, clock_error);
-        source_match_success(t, s);
+        if (q == 0)
+            q = source_match_success(t, s);
     } else {
         q = add_pending(t, s, attempt, clock, clock_error);
     }
@@ -274,12 +289,15 @@ static int take_failure(struct tracker *t, struct source *s,
 
 static int take_success(struct tracker *t, struct source *s, int64_t time)
 {
+    int r;
+
     if (time > s->success)
         s->success = time;
-    match_success(t, s, time);
+    r = tell_login(t, s, time);
+    if (r != 0)
+        return r;
     for (struct mark *m = s->marks; m; m = m->next) {
         struct tracker_event event = {.type = TRACKER_SUCCESS, .id = m->id, .time = time};
-        int r;
 
         if (m->told || !success_concerns(t, time, m->first, m->last))
             continue;
@@ -474,7 +492,7 @@ int tracker_restore(struct tracker *t, const struct net *source, const void *sta
     s->stored = true;
     if (s->open) {
         t->counters.open++;
-        source_match_success(t, s);
+        match_success(t, s, s->success);
     }
     source_place(t, s);
     return 0;

@@ -64,16 +64,17 @@ enum tracker_event_type {
     TRACKER_OPENED,  /* a burst crossed the threshold */
     TRACKER_CLOSED,  /* a burst is complete: times and count are final */
     TRACKER_SUCCESS, /* the source logged in within `settle` after a closed burst */
+    TRACKER_LOGIN,   /* it did so during its open one: incident->success was just set */
 };
 
-/* incident is owned by the tracker for OPENED, by the callee for CLOSED (it must free
- * it). For SUCCESS it is NULL and id says which: the one that the incident had when
+/* incident is owned by the tracker for OPENED (where success may be set already) and
+ * LOGIN, by the callee for CLOSED (it must free it). For SUCCESS it is NULL and id says which: the one that the incident had when
  * CLOSED was given, so it should get it by then. */
 struct tracker_event {
     enum tracker_event_type type;
     struct incident *incident;
     int64_t id;
-    int64_t time; /* SUCCESS: when (µs) */
+    int64_t time; /* SUCCESS, LOGIN: when (µs) */
 };
 
 /* Called from inside the tracker's functions: must not call back into the tracker. May

@@ -583,6 +583,43 @@ def a_successful_login_holds_the_report(lab):
 
 
 @scenario
+def a_login_after_a_large_burst_is_told_to_the_local_contact_at_once(lab):
+    prepared(lab, detect={"settle": "1h", "max_age": "2h"})  # the burst stays open
+    daemon = lab.daemon()
+    lab.log.failures("203.0.113.5", 40)
+    wait_incident(lab, "203.0.113.5", "open")
+    lab.log.success("203.0.113.5", user="bob")
+    lab.wait_mails(1)
+    lab.log.failures("203.0.113.5", 3)
+    lab.log.success("203.0.113.5", user="bob")
+    lab.no_more_mails(1)
+    mail = lab.mail.mails[0]
+    check(mail.recipients == ["root"], f"the notice went to {mail.recipients}")
+    check(str(mail.message["Subject"]) == "Login from 203.0.113.5 after 40 failed ones",
+          f"subject {mail.message['Subject']}")
+    check('as "bob" succeeded at' in " ".join(mail.text.split()), mail.text)
+    daemon.kill()  # nor again after a crash
+    lab.daemon()
+    lab.log.success("203.0.113.5", user="bob")
+    lab.no_more_mails(1)
+
+
+@scenario
+def who_logged_in_days_ago_is_not_reported(lab):
+    prepared(lab)
+    lab.log.success("203.0.113.5", when=long_ago(20 * 24))
+    lab.log.failures("203.0.113.5", 6)
+    lab.log.failures("198.51.100.7", 6)
+    done = lab.run("--once")
+    check(done.returncode == 75, f"exit status {done.returncode}: {done.stderr}")
+    lab.daemon()
+    row = wait_incident(lab, "203.0.113.5", "held", "successful-login")
+    check("as alice" in row["detail"], f"detail {row['detail']}")
+    lab.no_more_mails(1)
+    the_report(lab, "198.51.100.7", CLOUD, 6)
+
+
+@scenario
 def an_approved_login_is_reported(lab):
     prepared(lab)
     lab.daemon()

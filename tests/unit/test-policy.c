@@ -21,6 +21,7 @@ struct row {
     enum policy_owner owner;
     int64_t last;        /* of the incident; 0: LAST */
     int64_t last_report; /* 0: none */
+    int64_t login;       /* the source's last success; 0: none */
     bool success, approved;
     int contact; /* outcome + 1; 0: not looked up; LATER: temporary failure */
     unsigned contact_reports, total_reports;
@@ -77,6 +78,17 @@ static const struct row rows[] = {
      .last = NOW - 9 * D, .verdict = VERDICT_HOLD, .reason = REASON_SUCCESS},
     {"a success that the operator approved goes on", .mode = MODE_SEND, .success = true,
      .approved = true, .contact = FOUND, .verdict = VERDICT_REPORT},
+
+    {"a login long before is held too", .mode = MODE_SEND, .login = NOW - 30 * D + 1,
+     .contact = FOUND, .verdict = VERDICT_HOLD, .reason = REASON_SUCCESS},
+    {"a login after the burst is held too", .mode = MODE_OBSERVE, .login = NOW - MIN,
+     .verdict = VERDICT_HOLD, .reason = REASON_SUCCESS},
+    {"after thirty days a login is forgotten", .mode = MODE_SEND, .login = NOW - 30 * D,
+     .contact = FOUND, .verdict = VERDICT_REPORT},
+    {"a login that the operator approved goes on", .mode = MODE_SEND, .login = NOW - D,
+     .approved = true, .contact = FOUND, .verdict = VERDICT_REPORT},
+    {"ignored comes before a login", .mode = MODE_SEND, .owner = OWNER_IGNORED,
+     .login = NOW - D, .verdict = VERDICT_NEVER, .reason = REASON_IGNORED},
 
     {"at max_report_age it is not too old", .mode = MODE_SEND, .last = NOW - D,
      .contact = FOUND, .verdict = VERDICT_REPORT},
@@ -153,6 +165,7 @@ START_TEST(each_question_is_answered_in_its_turn)
         .owner = row->owner,
         .contact = row->contact ? &contact : NULL,
         .last_report = row->last_report ? row->last_report : MOMENT_NONE,
+        .last_success = row->login ? row->login : MOMENT_NONE,
         .contact_reports = row->contact_reports,
         .total_reports = row->total_reports,
         .contact_room = NOW + 2 * H,
@@ -185,6 +198,7 @@ START_TEST(a_rate_of_none_waits_and_does_not_spin)
     struct policy_facts facts = {.now = NOW,
                                  .contact = &contact,
                                  .last_report = MOMENT_NONE,
+                                 .last_success = MOMENT_NONE,
                                  .contact_room = NOW,
                                  .total_room = NOW};
     struct policy_decision d;

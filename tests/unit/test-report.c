@@ -285,6 +285,39 @@ START_TEST(a_preview_without_settings_says_what_is_missing)
 }
 END_TEST
 
+START_TEST(the_local_contact_learns_of_a_login_at_once)
+{
+    struct incident *inc = typical(25);
+    struct report_params p = params();
+    struct report_facts f = facts(inc);
+    struct report r;
+
+    inc->id = 17;
+    inc->success = T0 + 20 * USEC_PER_SEC;
+    f.kind = REPORT_ALERT;
+    f.to = "root";
+    f.sequence = 0;
+    f.user = "bob";
+    f.held = true;
+    r = compose(&p, &f);
+    expect_golden(&r, "alert.eml");
+    ck_assert_str_eq(r.envelope_to, "root");
+    ck_assert_str_eq(r.message_id, "<ar-17-9f86d081.0@example.org>");
+    report_done(&r);
+
+    inc->success = T0 + 3600 * USEC_PER_SEC;
+    f.user = "";
+    f.held = false;
+    r = compose(&p, &f);
+    ck_assert_ptr_nonnull(strstr(r.bytes, "A login from 203.0.113.5 succeeded at 2026"));
+    ck_assert_ptr_nonnull(strstr(r.bytes, "after a burst"));
+    ck_assert(!contains(r.bytes, r.n, "approved"));
+    ck_assert(!contains(r.bytes, r.n, " as \""));
+    report_done(&r);
+    incident_free(inc);
+}
+END_TEST
+
 START_TEST(the_local_contact_learns_why_nobody_else_does)
 {
     struct incident *inc = burst(&(struct burst){.source = "10.1.2.3",
@@ -467,6 +500,7 @@ int main(void)
     tcase_add_test(tc, same_input_same_bytes);
     tcase_add_test(tc, an_ipv6_network_names_its_busiest_address_first);
     tcase_add_test(tc, a_preview_without_settings_says_what_is_missing);
+    tcase_add_test(tc, the_local_contact_learns_of_a_login_at_once);
     tcase_add_test(tc, the_local_contact_learns_why_nobody_else_does);
     tcase_add_test(tc, destinations_are_of_the_sources_family_where_there_are_any);
     tcase_add_test(tc, the_destination_port_is_the_configured_one_or_unknown);

@@ -409,6 +409,39 @@ START_TEST(answers_and_pauses_have_a_bound)
 }
 END_TEST
 
+START_TEST(a_large_burst_is_found_by_its_source)
+{
+    struct store *s = test_open_memory();
+    struct incident *a = test_incident(s, "203.0.113.5", INCIDENT_SENT, MOMENT_NONE);
+    struct incident *b = test_incident(s, "203.0.113.5", INCIDENT_SENT, MOMENT_NONE);
+    struct incident *c = test_incident(s, "203.0.113.6", INCIDENT_SENT, MOMENT_NONE);
+    int64_t id = 0;
+
+    a->count = 300;
+    b->count = 200;
+    c->count = 900;
+    a->first.usec = b->first.usec = c->first.usec = 1000;
+    a->last.usec = b->last.usec = c->last.usec = 2000;
+    ck_assert_int_eq(store_incident_put(s, a), 0);
+    ck_assert_int_eq(store_incident_put(s, b), 0);
+    ck_assert_int_eq(store_incident_put(s, c), 0);
+    ck_assert_int_eq(store_incident_large(s, &a->source, 200, 1000, 2000, &id), 0);
+    ck_assert_int_eq(id, b->id); /* the newest */
+    ck_assert_int_eq(store_incident_large(s, &a->source, 201, 1000, 2000, &id), 0);
+    ck_assert_int_eq(id, a->id);
+    ck_assert_int_eq(store_incident_large(s, &a->source, 301, 1000, 2000, &id),
+                     STORE_E_MISSING);
+    ck_assert_int_eq(store_incident_large(s, &a->source, 200, 999, 2000, &id),
+                     STORE_E_MISSING);
+    ck_assert_int_eq(store_incident_large(s, &a->source, 200, 1000, 2001, &id),
+                     STORE_E_MISSING);
+    incident_free(a);
+    incident_free(b);
+    incident_free(c);
+    store_free(s);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("store-incident");
@@ -418,6 +451,7 @@ int main(void)
 
     tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, test_dir_make, test_dir_remove);
+    tcase_add_test(tc, a_large_burst_is_found_by_its_source);
     tcase_add_test(tc, an_incident_comes_back_whole);
     tcase_add_test(tc, numbers_and_fate_are_written_apart);
     tcase_add_test(tc, a_success_once_seen_is_never_forgotten);

@@ -95,6 +95,30 @@ START_TEST(only_the_fate_of_a_message_changes)
 }
 END_TEST
 
+START_TEST(the_notice_of_a_login_is_no_report)
+{
+    struct store *s = test_open_memory();
+    struct incident *inc = test_incident(s, "203.0.113.5", INCIDENT_HELD, MOMENT_NONE);
+    struct message *alert = test_message(inc->id, MESSAGE_ALERT), *found = NULL;
+    struct message *report = test_message(inc->id, 1);
+
+    ck_assert_int_eq(store_message_alert(s, inc->id, &found), STORE_E_MISSING);
+    ck_assert_int_eq(store_message_add(s, alert), 0);
+    ck_assert_int_eq(store_message_of(s, inc->id, &found), STORE_E_MISSING);
+    ck_assert_int_eq(store_message_add(s, report), 0);
+    ck_assert_int_eq(store_message_of(s, inc->id, &found), 0);
+    ck_assert_int_eq(found->id, report->id);
+    message_free(found);
+    ck_assert_int_eq(store_message_alert(s, inc->id, &found), 0);
+    ck_assert_int_eq(found->id, alert->id);
+    message_free(found);
+    message_free(alert);
+    message_free(report);
+    incident_free(inc);
+    store_free(s);
+}
+END_TEST
+
 START_TEST(one_incident_has_each_message_once)
 {
     struct store *s = test_open_memory();
@@ -191,6 +215,7 @@ int main(void)
     tcase_add_checked_fixture(tc, test_dir_make, test_dir_remove);
     tcase_add_test(tc, a_message_comes_back_byte_for_byte);
     tcase_add_test(tc, only_the_fate_of_a_message_changes);
+    tcase_add_test(tc, the_notice_of_a_login_is_no_report);
     tcase_add_test(tc, one_incident_has_each_message_once);
     tcase_add_test(tc, the_queue_is_worked_in_order_of_due);
     tcase_add_test(tc, messages_in_doubt_are_found_after_a_restart);

@@ -247,6 +247,38 @@ static void change(const char *sql)
     sqlite3_close(db);
 }
 
+START_TEST(the_last_login_of_each_source_is_kept_for_its_time)
+{
+    struct addr a = {.family = 6, .bytes = {0x20, 0x01, 0x0d, 0xb8}};
+    struct net prefix = addr_network(&a, 64), other = addr_network(&a, 56);
+    char user[STORE_USER_MAX + 1], long_name[300];
+    struct store *s = test_open();
+    int64_t time = 0;
+
+    ck_assert_int_eq(store_login_get(s, &prefix, &time, user), STORE_E_MISSING);
+    ck_assert_int_eq(store_login_put(s, &prefix, 500, "bob"), 0);
+    ck_assert_int_eq(store_login_put(s, &prefix, 400, "alice"), 0); /* came late */
+    store_free(s);
+    s = test_open();
+    ck_assert_int_eq(store_login_get(s, &prefix, &time, user), 0);
+    ck_assert_int_eq(time, 500);
+    ck_assert_str_eq(user, "bob");
+    ck_assert_int_eq(store_login_get(s, &other, &time, user), STORE_E_MISSING);
+    memset(long_name, 'x', sizeof(long_name) - 1);
+    long_name[sizeof(long_name) - 1] = '\0';
+    ck_assert_int_eq(store_login_put(s, &other, 600, long_name), 0);
+    ck_assert_int_eq(store_login_get(s, &other, &time, user), 0);
+    ck_assert_uint_eq(strlen(user), STORE_USER_MAX);
+
+    ck_assert_int_eq(store_login_prune(s, 500), 0);
+    ck_assert_int_eq(store_login_get(s, &prefix, &time, user), 0);
+    ck_assert_int_eq(store_login_prune(s, 501), 0);
+    ck_assert_int_eq(store_login_get(s, &prefix, &time, user), STORE_E_MISSING);
+    ck_assert_int_eq(store_login_get(s, &other, &time, user), 0);
+    store_free(s);
+}
+END_TEST
+
 START_TEST(a_newer_version_is_refused_and_left_alone)
 {
     struct store *s = test_open();
@@ -566,6 +598,7 @@ int main(void)
     tcase_add_test(tc, garbage_is_no_state_and_is_left_alone);
     tcase_add_test(tc, a_cut_file_is_found_at_the_start);
     tcase_add_test(tc, overwritten_pages_are_found_at_the_start);
+    tcase_add_test(tc, the_last_login_of_each_source_is_kept_for_its_time);
     tcase_add_test(tc, a_newer_version_is_refused_and_left_alone);
     tcase_add_test(tc, another_programs_database_is_refused);
     tcase_add_test(tc, a_restored_copy_is_what_is_read);

@@ -155,6 +155,20 @@ START_TEST(a_success_within_the_burst_is_in_the_incident)
 }
 END_TEST
 
+START_TEST(a_success_within_the_open_burst_is_told_at_once_and_once)
+{
+    for (int i = 0; i < 3; i++)
+        failure(t, ONE, i * S);
+    success(t, ONE, 22 * S); /* settle after the last: not yet of the burst */
+    ck_assert_uint_eq(w->n_login, 0);
+    failure(t, ONE, 20 * S); /* late, and now it is */
+    ck_assert_uint_eq(w->n_login, 1);
+    success(t, ONE, 23 * S);
+    ck_assert_uint_eq(w->n_login, 1);
+    ck_assert(w->bursts[0].open && w->bursts[0].held);
+}
+END_TEST
+
 START_TEST(a_success_soon_after_a_closed_burst_is_told)
 {
     for (int i = 0; i < 3; i++)
@@ -302,6 +316,7 @@ int main(void)
     tcase_add_test(tc, an_attempt_of_a_closed_burst_is_late);
     tcase_add_test(tc, an_ipv6_source_is_its_prefix);
     tcase_add_test(tc, a_success_within_the_burst_is_in_the_incident);
+    tcase_add_test(tc, a_success_within_the_open_burst_is_told_at_once_and_once);
     tcase_add_test(tc, a_success_soon_after_a_closed_burst_is_told);
     tcase_add_test(tc, a_success_concerns_every_recent_burst);
     tcase_add_test(tc, the_callbacks_failure_is_passed_up_and_counts_once);

@@ -36,7 +36,7 @@ struct world {
     struct row rows[ROWS];
     unsigned n_rows;
     struct incident *stored[BURSTS]; /* as tracker_save() gave them, by id - 1 */
-    unsigned n_success;
+    unsigned n_success, n_login;
     int fail; /* returned by the event callback */
 };
 
@@ -63,6 +63,11 @@ static inline int on_event(void *userdata, const struct tracker_event *event)
         b->count = inc->count;
         b->held = inc->success != MOMENT_NONE;
         incident_free(inc);
+    } else if (event->type == TRACKER_LOGIN) {
+        b = &w->bursts[event->id - 1];
+        ck_assert(b->open && !b->held && event->incident->success == event->time);
+        b->held = true;
+        w->n_login++;
     } else {
         b = &w->bursts[event->id - 1];
         ck_assert(!b->open);
