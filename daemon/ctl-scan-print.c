@@ -160,9 +160,9 @@ static void json_summary(const struct scan_sums *s)
     printf("{\"event\":\"summary\",\"lines\":%" PRIu64 ",\"attempts\":%" PRIu64
            ",\"incidents\":%" PRIu64 ",\"garbage\":%" PRIu64 ",\"truncated\":%" PRIu64
            ",\"ambiguous\":%" PRIu64 ",\"ignored\":%" PRIu64 ",\"overlong\":%" PRIu64
-           ",\"late\":%" PRIu64 ",\"evicted\":%" PRIu64 "}\n",
+           ",\"late\":%" PRIu64 ",\"evicted\":%" PRIu64 ",\"blocked\":%" PRIu64 "}\n",
            s->lines, s->attempts, s->incidents, s->garbage, s->truncated, s->ambiguous,
-           s->ignored, s->overlong, s->late, s->evicted);
+           s->ignored, s->overlong, s->late, s->evicted, s->blocked);
 }
 
 void scan_print_summary(bool json, const struct scan_sums *s)
@@ -179,6 +179,9 @@ void scan_print_summary(bool json, const struct scan_sums *s)
         printf("%" PRIu64 " lines are cut off or allow two readings, so they count for "
                "nobody\n",
                s->truncated + s->ambiguous);
+    if (s->blocked > 0)
+        printf("%" PRIu64 " connections were dropped as a penalty, before any login\n",
+               s->blocked);
     if (s->late + s->evicted > 0)
         printf("%" PRIu64 " attempts came too late for their burst, %" PRIu64
                " sources were dropped for room\n",

@@ -24,6 +24,7 @@ struct scan_sums {
     uint64_t garbage, truncated, ambiguous, ignored; /* lines, as attempts_counters */
     uint64_t overlong;                               /* lines that were skipped */
     uint64_t late, evicted;                          /* as tracker_counters */
+    uint64_t blocked;                                /* connections, no attempts */
 };
 
 void scan_print_attempt(bool json, const struct attempt *attempt, bool reportable,

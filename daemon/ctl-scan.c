@@ -34,7 +34,8 @@ DEFINE_CLEANUP(struct config *, config_free)
 DEFINE_CLEANUP(struct lines *, lines_free)
 DEFINE_CLEANUP(struct tracker *, tracker_free)
 
-#define BUFFER (256 << 10)
+#define BUFFER    (256 << 10)
+#define LINE_BITS 40 /* of an attempt's mark; the rest is the file's place */
 
 struct options {
     bool json, summary;
@@ -57,7 +58,8 @@ struct scan {
     int status; /* EX_OK, or EX_NOINPUT once a file failed */
 
     /* The file that is read now. */
-    const char *file;
+    const struct input *inputs;
+    uint64_t file; /* its place among them */
     int64_t reference;
     struct lines *lines;
     uint64_t given, overlong_before;
@@ -126,30 +128,46 @@ static int on_burst(void *userdata, const struct tracker_event *event)
     return r;
 }
 
+static void add(uint64_t *sum, uint64_t n)
+{
+    if (__builtin_add_overflow(*sum, n, sum))
+        *sum = UINT64_MAX;
+}
+
+/* Also what became an attempt only by later lines: its mark says which line it was. */
+static int take_attempt(void *userdata, const struct attempt *attempt)
+{
+    struct scan *s = userdata;
+
+    if (s->print && attempt->kind != ATTEMPT_BLOCKED)
+        scan_print_attempt(s->options->json, attempt,
+                           is_reportable(s->config, &attempt->source),
+                           s->inputs[attempt->mark >> LINE_BITS].name,
+                           attempt->mark & ((UINT64_C(1) << LINE_BITS) - 1));
+    if (!s->tracker)
+        return 0;
+    if (attempt->kind == ATTEMPT_BLOCKED)
+        add(&s->sums.blocked, attempt->count);
+    else if (attempt->outcome == ATTEMPT_FAILURE)
+        add(&s->sums.attempts, attempt->count);
+    return tracker_attempt(s->tracker, attempt, CLOCK_UNKNOWN, 0);
+}
+
 static int on_line(void *userdata, const char *line, size_t n, uint64_t end)
 {
     struct scan *s = userdata;
+    /* Lines that were too long are not given, but they are lines. */
+    uint64_t skipped = lines_counters(s->lines)->overlong - s->overlong_before;
     struct attempt attempt;
-    int r;
+    int r, q;
 
     s->given++;
+    attempts_mark(s->attempts, s->file << LINE_BITS | (s->given + skipped));
     r = attempts_line(s->attempts, line, n, s->reference, false, &attempt);
-    if (r <= 0)
+    if (r < 0)
         return r;
-    if (s->print) {
-        /* Lines that were too long are not given, but they are lines. */
-        uint64_t skipped = lines_counters(s->lines)->overlong - s->overlong_before;
-
-        scan_print_attempt(s->options->json, &attempt,
-                           is_reportable(s->config, &attempt.source), s->file,
-                           s->given + skipped);
-    }
-    if (!s->tracker)
-        return 0;
-    if (attempt.outcome == ATTEMPT_FAILURE &&
-        __builtin_add_overflow(s->sums.attempts, attempt.count, &s->sums.attempts))
-        s->sums.attempts = UINT64_MAX;
-    return tracker_attempt(s->tracker, &attempt, CLOCK_UNKNOWN, 0);
+    q = attempts_expire(s->attempts, MOMENT_NONE, take_attempt, s);
+    return q != 0 || r == 0 ? q : take_attempt(s, &attempt);
 }
 
 /* ---- reading ---- */
@@ -188,12 +206,13 @@ static int read_lines(struct scan *s, int fd, char *buffer, int *ret_error)
     }
 }
 
-static int scan_file(struct scan *s, const char *name, char *buffer)
+static int scan_file(struct scan *s, size_t place, char *buffer)
 {
+    const char *name = s->inputs[place].name;
     _cleanup_(cleanup_close) int fd = open_input(s, name, &s->reference);
     int error = fd < 0 ? fd : 0, r = 0;
 
-    s->file = name;
+    s->file = place;
     s->given = 0;
     s->overlong_before = lines_counters(s->lines)->overlong;
     lines_start(s->lines, 0);
@@ -209,6 +228,14 @@ static int scan_file(struct scan *s, const char *name, char *buffer)
     return r;
 }
 
+static int new_attempts(const struct config *config, struct attempts **ret)
+{
+    struct attempts_params params = {.publickey = config->detect.publickey};
+    int r = host_random(params.hash_key, sizeof(params.hash_key));
+
+    return r < 0 ? r : attempts_new(&params, ret);
+}
+
 static int scan_files(struct scan *s, const struct input *inputs, size_t n)
 {
     _cleanup_(attempts_freep) struct attempts *attempts = NULL;
@@ -217,14 +244,18 @@ static int scan_files(struct scan *s, const struct input *inputs, size_t n)
     const struct attempts_counters *c;
     int r = 0;
 
-    if (!buffer || attempts_new(&attempts) < 0 || lines_new(on_line, s, &lines) < 0 ||
+    if (!buffer || new_attempts(s->config, &attempts) < 0 ||
+        lines_new(on_line, s, &lines) < 0 ||
         attempts_add_rules(attempts, s->config->rules, s->config->n_rules) < 0)
         return -ENOMEM;
     s->sums = (struct scan_sums){0};
     s->attempts = attempts;
     s->lines = lines;
+    s->inputs = inputs;
     for (size_t i = 0; i < n && r == 0; i++)
-        r = scan_file(s, inputs[i].name, buffer);
+        r = scan_file(s, i, buffer);
+    if (r == 0)
+        r = attempts_finish(attempts, take_attempt, s);
     c = attempts_counters(attempts);
     s->sums.garbage = c->garbage;
     s->sums.truncated = c->truncated;

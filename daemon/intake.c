@@ -49,6 +49,8 @@ struct source {
     const struct source_params *params;
     struct source_params choice; /* params of `auto` */
     char *name;                  /* the cursor's key */
+    char *sessions;              /* and that of the sessions behind it */
+    bool backlog;                /* of the line that is read now */
     struct attempts *attempts; /* of its own: process ids of two logs are not the same */
     struct tail *tail;
     struct journal *journal;
@@ -229,6 +231,49 @@ out:
     return r;
 }
 
+/* ---- attempts ---- */
+
+static bool program_wanted(const struct source *s, const char *service)
+{
+    if (!s->params->programs)
+        return true;
+    for (char **name = s->params->programs; *name; name++)
+        if (config_program_is(s->intake->config, *name, service))
+            return true;
+    return false;
+}
+
+static int take_attempt(void *userdata, const struct attempt *a)
+{
+    struct source *s = userdata;
+    struct intake *i = s->intake;
+    enum clock_state clock = CLOCK_UNKNOWN;
+    int64_t error = 0;
+    int r;
+
+    if (!program_wanted(s, a->service))
+        return 0;
+    if (!s->backlog)
+        clock = host_clock(&error);
+    r = ledger_touch(i->ledger);
+    if (r == 0 && a->outcome == ATTEMPT_SUCCESS)
+        r = note_login(i, a);
+    if (r == 0)
+        r = tracker_attempt(i->tracker, a, clock, error);
+    if (r == 0 && a->outcome == ATTEMPT_SUCCESS) {
+        struct net source = tracker_source(i->tracker, &a->source);
+
+        r = look_back(i, &source, a->time.usec);
+    }
+    if (r != 0) {
+        save_failed(i, r);
+        return -ECANCELED;
+    }
+    if (a->outcome == ATTEMPT_FAILURE && a->kind != ATTEMPT_BLOCKED)
+        i->counted += a->count;
+    return 0;
+}
+
 /* ---- closing by the clock ---- */
 
 static bool source_changed(const struct source *s)
@@ -260,10 +305,20 @@ static int64_t all_caught_up(const struct intake *i)
     return earliest;
 }
 
+/* The earlier of two moments, of which either may be none. */
+static int64_t earlier(int64_t a, int64_t b)
+{
+    if (a == MOMENT_NONE || b == MOMENT_NONE)
+        return a == MOMENT_NONE ? b : a;
+    return a < b ? a : b;
+}
+
 static void arm_close_timer(struct intake *i)
 {
     int64_t next = tracker_next(i->tracker), wait;
 
+    for (size_t k = 0; k < i->n_sources; k++)
+        next = earlier(next, attempts_next(i->sources[k].attempts));
     if (next == MOMENT_NONE) {
         watch_disarm(i->close_timer);
         return;
@@ -274,6 +329,28 @@ static void arm_close_timer(struct intake *i)
     watch_arm(i->close_timer, wait < CLOSE_CHECK_MAX ? wait : CLOSE_CHECK_MAX);
 }
 
+/* Ends the sessions that were silent for long, and puts the moment up to which all
+ * attempts are known to *now: one that a session still holds is none yet. */
+static int expire_sessions(struct intake *i, int64_t *now)
+{
+    int64_t known = *now;
+
+    for (size_t k = 0; k < i->n_sources; k++) {
+        struct source *s = &i->sources[k];
+        int r;
+
+        s->backlog = false;
+        r = attempts_expire(s->attempts, *now, take_attempt, s);
+        if (r != 0)
+            return r;
+        known = earlier(known, attempts_held(s->attempts));
+        if (attempts_changed(s->attempts))
+            ledger_touch(i->ledger);
+    }
+    *now = known;
+    return 0;
+}
+
 static void close_due(struct intake *i)
 {
     int64_t now = all_caught_up(i);
@@ -282,7 +359,10 @@ static void close_due(struct intake *i)
     if (i->failed)
         return;
     if (now != MOMENT_NONE && now != INT64_MAX) {
-        r = tracker_advance(i->tracker, now - SYSLOG_DELAY);
+        now -= SYSLOG_DELAY;
+        if (expire_sessions(i, &now) != 0)
+            return;
+        r = tracker_advance(i->tracker, now);
         if (r != 0) {
             save_failed(i, r);
             return;
@@ -328,46 +408,6 @@ static void on_caught_up(void *userdata)
 
 /* ---- lines ---- */
 
-static bool program_wanted(const struct source *s, const char *service)
-{
-    if (!s->params->programs)
-        return true;
-    for (char **name = s->params->programs; *name; name++)
-        if (config_program_is(s->intake->config, *name, service))
-            return true;
-    return false;
-}
-
-static int take_attempt(struct source *s, const struct attempt *a, bool backlog)
-{
-    struct intake *i = s->intake;
-    enum clock_state clock = CLOCK_UNKNOWN;
-    int64_t error = 0;
-    int r;
-
-    if (!program_wanted(s, a->service))
-        return 0;
-    if (!backlog)
-        clock = host_clock(&error);
-    r = ledger_touch(i->ledger);
-    if (r == 0 && a->outcome == ATTEMPT_SUCCESS)
-        r = note_login(i, a);
-    if (r == 0)
-        r = tracker_attempt(i->tracker, a, clock, error);
-    if (r == 0 && a->outcome == ATTEMPT_SUCCESS) {
-        struct net source = tracker_source(i->tracker, &a->source);
-
-        r = look_back(i, &source, a->time.usec);
-    }
-    if (r != 0) {
-        save_failed(i, r);
-        return -ECANCELED;
-    }
-    if (a->outcome == ATTEMPT_FAILURE)
-        i->counted += a->count;
-    return 0;
-}
-
 /* A file that appears while another source speaks for the same program is left alone: the
  * same attempt would count twice. A journal is always there. */
 static bool is_shadowed(const struct source *s)
@@ -401,6 +441,19 @@ static bool left_alone(struct source *s)
     return s->shadowed;
 }
 
+/* r is what the reader of the line said; the sessions that the line ended come first. */
+static int take_line(struct source *s, int r, const struct attempt *a)
+{
+    int q;
+
+    if (r < 0) {
+        save_failed(s->intake, r);
+        return -ECANCELED;
+    }
+    q = attempts_expire(s->attempts, MOMENT_NONE, take_attempt, s);
+    return q != 0 || r == 0 ? q : take_attempt(s, a);
+}
+
 static int on_line(void *userdata, const char *line, size_t n, bool backlog)
 {
     struct source *s = userdata;
@@ -411,12 +464,9 @@ static int on_line(void *userdata, const char *line, size_t n, bool backlog)
         return -ECANCELED;
     if (left_alone(s))
         return 0;
+    s->backlog = backlog;
     r = attempts_line(s->attempts, line, n, host_now(), !backlog, &a);
-    if (r < 0) {
-        save_failed(s->intake, r);
-        return -ECANCELED;
-    }
-    return r == 0 ? 0 : take_attempt(s, &a, backlog);
+    return take_line(s, r, &a);
 }
 
 static int on_entry(void *userdata, const struct logline *line, bool backlog)
@@ -427,12 +477,9 @@ static int on_entry(void *userdata, const struct logline *line, bool backlog)
 
     if (s->intake->failed)
         return -ECANCELED;
+    s->backlog = backlog;
     r = attempts_parsed(s->attempts, line, &a);
-    if (r < 0) {
-        save_failed(s->intake, r);
-        return -ECANCELED;
-    }
-    return r == 0 ? 0 : take_attempt(s, &a, backlog);
+    return take_line(s, r, &a);
 }
 
 static const struct tail_ops tail_ops = {.line = on_line, .caught_up = on_caught_up};
@@ -453,6 +500,17 @@ static int save_source(void *userdata, const struct net *source, const void *sta
 
     return state ? store_source_put(i->store, source, state, n)
                  : store_source_delete(i->store, source);
+}
+
+static int save_sessions(struct intake *i, struct source *s)
+{
+    _cleanup_(cleanup_free) char *text = NULL;
+    int r;
+
+    if (!attempts_changed(s->attempts))
+        return 0;
+    r = attempts_save(s->attempts, &text);
+    return r < 0 ? r : store_cursor_put(i->store, s->sessions, text);
 }
 
 static int save_cursor(struct intake *i, struct source *s)
@@ -478,7 +536,8 @@ int intake_save(struct intake *i)
         return 0; /* the next intake reads it again */
     r = tracker_save(i->tracker, &ops, i);
     for (size_t k = 0; r == 0 && k < i->n_sources; k++)
-        r = save_cursor(i, &i->sources[k]);
+        if ((r = save_cursor(i, &i->sources[k])) == 0)
+            r = save_sessions(i, &i->sources[k]);
     return r;
 }
 
@@ -488,6 +547,7 @@ void intake_saved(struct intake *i)
         return;
     tracker_saved(i->tracker);
     for (size_t k = 0; k < i->n_sources; k++) {
+        attempts_saved(i->sources[k].attempts);
         if (i->sources[k].tail)
             tail_saved(i->sources[k].tail);
         if (i->sources[k].journal)
@@ -526,6 +586,12 @@ int intake_finish(struct intake *i)
 
     if (i->failed)
         return -ECANCELED;
+    for (size_t k = 0; k < i->n_sources; k++) {
+        i->sources[k].backlog = true;
+        r = attempts_finish(i->sources[k].attempts, take_attempt, &i->sources[k]);
+        if (r != 0)
+            return r;
+    }
     r = tracker_finish(i->tracker);
     if (r != 0)
         save_failed(i, r);
@@ -638,6 +704,26 @@ static void tracker_params_of(const struct intake_params *p, struct tracker_para
     memcpy(ret->hash_key, p->hash_key, sizeof(ret->hash_key));
 }
 
+static int start_attempts(struct intake *i, struct source *s, const uint8_t *hash_key)
+{
+    _cleanup_(cleanup_free) char *text = NULL;
+    struct attempts_params params = {.publickey = i->config->detect.publickey};
+    int r;
+
+    memcpy(params.hash_key, hash_key, sizeof(params.hash_key));
+    r = attempts_new(&params, &s->attempts);
+    if (r < 0)
+        return r;
+    r = store_cursor_get(i->store, s->sessions, &text);
+    if (r != 0)
+        return r == STORE_E_MISSING ? 0 : r;
+    r = attempts_restore(s->attempts, text);
+    if (r != -EBADMSG)
+        return r;
+    log_warning("the stored sessions of %s are damaged, ignoring", s->name);
+    return 0;
+}
+
 static int source_start(struct intake *i, struct source *s, bool once)
 {
     _cleanup_(cleanup_free) char *cursor = NULL;
@@ -672,14 +758,14 @@ static int list_identifiers(struct intake *i)
     size_t n = 0;
 
     for (size_t k = 0; k < rules_n_builtin; k++)
-        for (const char *const *p = rules_builtin[k].programs; *p; p++)
+        for (const char *const *p = rules_builtin[k]->programs; *p; p++)
             n++;
     i->identifiers = calloc(n + c->n_rules + 1, sizeof(*i->identifiers));
     if (!i->identifiers)
         return -ENOMEM;
     n = 0;
     for (size_t k = 0; k < rules_n_builtin; k++)
-        for (const char *const *p = rules_builtin[k].programs; *p; p++)
+        for (const char *const *p = rules_builtin[k]->programs; *p; p++)
             i->identifiers[n++] = *p;
     for (size_t k = 0; k < c->n_rules; k++)
         i->identifiers[n++] = c->rules[k].programs[0];
@@ -696,7 +782,9 @@ static int name_source(struct source *s)
 
     if (r < 0)
         s->name = NULL;
-    return r < 0 ? -ENOMEM : 0;
+    else if (asprintf(&s->sessions, "sessions:%s", s->name) < 0)
+        s->sessions = NULL;
+    return s->sessions ? 0 : -ENOMEM;
 }
 
 /* What `auto` stands for is asked anew at each start. */
@@ -714,7 +802,7 @@ static void choose_source(struct source *s, const struct source_params *configur
     log_notice("auto takes %s: %s", path ? path : "the journal", why);
 }
 
-static int start_sources(struct intake *i, bool once)
+static int start_sources(struct intake *i, const struct intake_params *params)
 {
     i->sources = calloc(i->config->n_sources + 1, sizeof(*i->sources));
     if (!i->sources)
@@ -728,11 +816,11 @@ static int start_sources(struct intake *i, bool once)
         choose_source(s, &i->config->sources[k]);
         r = name_source(s);
         if (r == 0)
-            r = attempts_new(&s->attempts);
+            r = start_attempts(i, s, params->hash_key);
         if (r == 0)
             r = attempts_add_rules(s->attempts, i->config->rules, i->config->n_rules);
         if (r == 0)
-            r = source_start(i, s, once);
+            r = source_start(i, s, params->once);
         if (r != 0)
             return r;
     }
@@ -766,7 +854,7 @@ int intake_new(struct loop *loop, struct store *store, struct ledger *ledger,
     if (r == 0)
         r = list_identifiers(i);
     if (r == 0)
-        r = start_sources(i, params->once);
+        r = start_sources(i, params);
     if (r != 0) {
         intake_free(i);
         return r;
@@ -785,6 +873,7 @@ struct intake *intake_free(struct intake *i)
         journal_free(i->sources[k].journal);
         attempts_free(i->sources[k].attempts);
         free(i->sources[k].name);
+        free(i->sources[k].sessions);
     }
     free(i->sources);
     free(i->restored.ids);
@@ -815,6 +904,8 @@ void intake_counters(const struct intake *i, struct intake_counters *ret)
         ret->lines.truncated += a->truncated;
         ret->lines.ambiguous += a->ambiguous;
         ret->lines.ignored += a->ignored;
+        ret->lines.sessions += a->sessions;
+        ret->lines.evicted += a->evicted;
         ret->overlong += t.overlong;
         ret->nul_bytes += t.nul_bytes;
         ret->rotations += t.rotations;

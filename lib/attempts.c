@@ -2,7 +2,8 @@
  *
  * A line passes three tests, cheapest first: is it a syslog line, does a rule know its
  * program and message, is its date a date. Most lines of a log end at the second, so the
- * time is only read for those that an incident may be built on. */
+ * time is only read for those that an incident may be built on. What remains goes to the
+ * sessions, which know what the lines of one connection make together. */
 #include "attempts.h"
 
 #include <errno.h>
@@ -11,6 +12,7 @@
 
 #include "cleanup.h"
 #include "rules.h"
+#include "sessions.h"
 
 /* syslogd counts on until another line comes, so the number can grow large where a text
  * has no port; but a second has only so many refusals, and a number beyond that is made
@@ -20,22 +22,29 @@
 struct attempts {
     struct attempts_counters counters;
     struct rules *rules;
+    struct sessions *sessions;
+    uint64_t mark;
     struct moment_cache hour;
 };
 
 DEFINE_CLEANUP(struct attempts *, attempts_free)
 
-int attempts_new(struct attempts **ret)
+int attempts_new(const struct attempts_params *params, struct attempts **ret)
 {
+    static const struct attempts_params plain;
     _cleanup_(attempts_freep) struct attempts *a = NULL;
     int r;
 
     a = calloc(1, sizeof(*a));
     if (!a)
         return -ENOMEM;
-    r = rules_new(&a->rules);
+    if (!params)
+        params = &plain;
+    r = sessions_new(params->publickey, params->hash_key, &a->sessions);
     if (r == 0)
-        r = attempts_add_rules(a, rules_builtin, rules_n_builtin);
+        r = rules_new(&a->rules);
+    for (size_t i = 0; r == 0 && i < rules_n_builtin; i++)
+        r = attempts_add_rules(a, rules_builtin[i], 1);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(a);
@@ -58,6 +67,7 @@ struct attempts *attempts_free(struct attempts *a)
     if (!a)
         return NULL;
     rules_free(a->rules);
+    sessions_free(a->sessions);
     free(a);
     return NULL;
 }
@@ -90,41 +100,59 @@ static bool unfold(struct slice *message, uint64_t *ret_count)
     return true;
 }
 
-/* Everything but the time. Returns 1, or 0 after counting why not. */
-static int recognise(struct attempts *a, const struct logline *line, struct attempt *ret)
+/* Everything but the time and what the session makes of it. False after counting why. */
+static bool recognise(struct attempts *a, const struct logline *line,
+                      struct rules_result *result, struct session_line *ret)
 {
-    struct rules_result result;
     struct slice message = line->message;
-    uint64_t count;
+    uint64_t repeats;
 
-    if (!unfold(&message, &count)) {
+    if (!unfold(&message, &repeats)) {
         a->counters.ignored++;
-        return 0;
+        return false;
     }
-    switch (rules_match(a->rules, line->program, message, &result)) {
+    switch (rules_match(a->rules, line->program, message, result)) {
     case 0: break;
-    case RULE_E_TRUNCATED: a->counters.truncated++; return 0;
-    case RULE_E_AMBIGUOUS: a->counters.ambiguous++; return 0;
-    default: a->counters.ignored++; return 0;
+    case RULE_E_TRUNCATED: a->counters.truncated++; return false;
+    case RULE_E_AMBIGUOUS: a->counters.ambiguous++; return false;
+    default: a->counters.ignored++; return false;
     }
-    *ret = (struct attempt){
-        .time = line->time,
-        .source = result.match.source,
-        .port = result.match.port,
-        .user = result.match.user,
-        .unknown_user = result.unknown_user,
-        .service = result.service,
-        .outcome = result.outcome,
-        .count = count,
-        .line = line->line,
+    *ret = (struct session_line){
+        .result = result,
+        .host = line->host,
+        .pid = line->pid,
+        .attempt =
+            {
+                .time = line->time,
+                .source = result->match.source,
+                .port = result->match.port,
+                .user = result->match.user,
+                .unknown_user = result->unknown_user,
+                .service = result->service,
+                .outcome =
+                    result->meaning == RULE_SUCCESS ? ATTEMPT_SUCCESS : ATTEMPT_FAILURE,
+                .count = repeats * result->match.count,
+                .line = line->line,
+                .mark = a->mark,
+            },
     };
-    return 1;
+    return true;
+}
+
+static int take(struct attempts *a, const struct session_line *line, struct attempt *ret)
+{
+    int r = sessions_take(a->sessions, line, ret);
+
+    if (r == 0)
+        a->counters.ignored++;
+    return r;
 }
 
 int attempts_line(struct attempts *a, const char *text, size_t n, int64_t reference,
                   bool live, struct attempt *ret)
 {
-    struct attempt attempt;
+    struct rules_result result;
+    struct session_line known;
     struct logline line;
     struct slice time;
 
@@ -133,23 +161,72 @@ int attempts_line(struct attempts *a, const char *text, size_t n, int64_t refere
         a->counters.garbage++;
         return 0;
     }
-    if (recognise(a, &line, &attempt) == 0)
+    if (!recognise(a, &line, &result, &known))
         return 0;
-    if (!logline_time(time, &a->hour, reference, live, &attempt.time)) {
+    if (!logline_time(time, &a->hour, reference, live, &known.attempt.time)) {
         a->counters.garbage++;
         return 0;
     }
-    *ret = attempt;
-    return 1;
+    return take(a, &known, ret);
 }
 
 int attempts_parsed(struct attempts *a, const struct logline *line, struct attempt *ret)
 {
+    struct rules_result result;
+    struct session_line known;
+
     a->counters.lines++;
-    return recognise(a, line, ret);
+    return recognise(a, line, &result, &known) ? take(a, &known, ret) : 0;
 }
 
-const struct attempts_counters *attempts_counters(const struct attempts *a)
+void attempts_mark(struct attempts *a, uint64_t mark)
 {
+    a->mark = mark;
+}
+
+int attempts_expire(struct attempts *a, int64_t now, attempts_fn fn, void *userdata)
+{
+    return sessions_expire(a->sessions, now, fn, userdata);
+}
+
+int attempts_finish(struct attempts *a, attempts_fn fn, void *userdata)
+{
+    return sessions_finish(a->sessions, fn, userdata);
+}
+
+int64_t attempts_next(const struct attempts *a)
+{
+    return sessions_next(a->sessions);
+}
+
+int64_t attempts_held(const struct attempts *a)
+{
+    return sessions_held(a->sessions);
+}
+
+bool attempts_changed(const struct attempts *a)
+{
+    return sessions_changed(a->sessions);
+}
+
+int attempts_save(const struct attempts *a, char **ret)
+{
+    return sessions_save(a->sessions, ret);
+}
+
+void attempts_saved(struct attempts *a)
+{
+    sessions_saved(a->sessions);
+}
+
+int attempts_restore(struct attempts *a, const char *text)
+{
+    return sessions_restore(a->sessions, text);
+}
+
+const struct attempts_counters *attempts_counters(struct attempts *a)
+{
+    a->counters.sessions = sessions_count(a->sessions);
+    a->counters.evicted = sessions_evicted(a->sessions);
     return &a->counters;
 }

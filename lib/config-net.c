@@ -104,7 +104,7 @@ int config_read_addresses(struct config_reader *r, const struct config_key *key,
 static const char *known_service(const struct config *c, size_t i)
 {
     if (i < rules_n_builtin)
-        return rules_builtin[i].name;
+        return rules_builtin[i]->name;
     i -= rules_n_builtin;
     return i < c->n_rules ? c->rules[i].name : NULL;
 }

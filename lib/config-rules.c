@@ -59,7 +59,7 @@ bool config_program_is(const struct config *c, const char *program, const char *
     if (strcmp(program, service) == 0)
         return true;
     for (size_t i = 0; i < rules_n_builtin; i++)
-        if (writes_for(&rules_builtin[i], program, service))
+        if (writes_for(rules_builtin[i], program, service))
             return true;
     for (size_t i = 0; i < c->n_rules; i++)
         if (writes_for(&c->rules[i], program, service))
@@ -161,7 +161,7 @@ static unsigned column_of(const struct config_reader *r, const struct yamlnode *
 static const char *builtin_program(struct slice name)
 {
     for (size_t i = 0; i < rules_n_builtin; i++)
-        for (const char *const *p = rules_builtin[i].programs; *p; p++)
+        for (const char *const *p = rules_builtin[i]->programs; *p; p++)
             if (slice_equal_str(name, *p))
                 return *p;
     return NULL;
@@ -170,7 +170,7 @@ static const char *builtin_program(struct slice name)
 static bool builtin_service(struct slice name)
 {
     for (size_t i = 0; i < rules_n_builtin; i++)
-        if (slice_equal_str(name, rules_builtin[i].name))
+        if (slice_equal_str(name, rules_builtin[i]->name))
             return true;
     return false;
 }
@@ -276,7 +276,7 @@ static int get_service(struct config_reader *r, const struct config_rule_parts *
 }
 
 static int keep_template(struct rule_service *s, const struct yamlnode *node,
-                         enum attempt_outcome outcome)
+                         enum rule_meaning meaning)
 {
     struct rule_row *rows = reallocarray((void *)s->rows, s->n_rows + 1, sizeof(*rows));
 
@@ -284,7 +284,7 @@ static int keep_template(struct rule_service *s, const struct yamlnode *node,
         return -ENOMEM;
     s->rows = rows;
     rows[s->n_rows] = (struct rule_row){
-        .template = slice_dup((struct slice){node->text, node->n}), .outcome = outcome};
+        .template = slice_dup((struct slice){node->text, node->n}), .meaning = meaning};
     if (!rows[s->n_rows].template)
         return -ENOMEM;
     s->n_rows++;
@@ -329,9 +329,8 @@ static int read_template(struct config_reader *r, const struct config_key *key,
     if (has_template(s, node))
         return config_tell(r, node, "%s: this program has the same template already",
                            key->path);
-    return keep_template(s, node,
-                         strcmp(key->path, "rules.success") == 0 ? ATTEMPT_SUCCESS
-                                                                 : ATTEMPT_FAILURE);
+    return keep_template(
+        s, node, strcmp(key->path, "rules.success") == 0 ? RULE_SUCCESS : RULE_REFUSED);
 }
 
 /* One template, or a list of them. */

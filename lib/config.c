@@ -56,6 +56,7 @@ static const struct config_key keys[] = {
      DAYS(30)},
     {"detect.ipv6_prefix", config_read_unsigned, AT(detect.ipv6_prefix), 48, 128},
     {"detect.memory", config_read_size, AT(detect.memory), MIB(4), MIB(16384)},
+    {"detect.publickey", config_read_bool, AT(detect.publickey), 0, 0},
     {"ignore", config_read_networks, AT(ignore), 0, 0},
     {"reportable", config_read_networks, AT(reportable), 0, 0},
     {"rdap.bootstrap_ipv4", config_read_bootstrap, AT(rdap.bootstrap_ipv4), 0, 0},

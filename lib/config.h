@@ -43,7 +43,8 @@ struct detect_params {
     int64_t window, settle, max_age; /* µs */
     struct tracker_slow slow, names; /* failures 0: off */
     unsigned ipv6_prefix;
-    size_t memory; /* bytes */
+    size_t memory;  /* bytes */
+    bool publickey; /* a refused key is an attempt */
 };
 
 struct config {

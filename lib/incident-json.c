@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "text.h"
 
 #define DETAIL_VERSION   1
 #define EVIDENCE_VERSION 1
@@ -25,49 +26,14 @@ static json_t *escaped(const char *bytes)
     return text ? json_string(text) : NULL;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return -1;
-}
-
-/* The inverse of text_escape(): 0, -EBADMSG, -ENOMEM. */
+/* The inverse: 0, -EBADMSG, -ENOMEM. */
 static int unescaped(const json_t *value, char **ret)
 {
     const char *s = json_string_value(value);
-    _cleanup_(cleanup_free) char *out = NULL;
-    char *p;
 
     if (!s || json_string_length(value) > 4 * INCIDENT_LINE_MAX)
         return -EBADMSG;
-    p = out = malloc(json_string_length(value) + 1);
-    if (!out)
-        return -ENOMEM;
-    for (; *s; s++) {
-        if (*s < 0x20 || *s > 0x7e)
-            return -EBADMSG;
-        if (*s != '\\') {
-            *p++ = *s;
-        } else if (*++s == '\\') {
-            *p++ = '\\';
-        } else {
-            int high = *s == 'x' ? hex_digit(s[1]) : -1;
-            int low = high >= 0 ? hex_digit(s[2]) : -1;
-
-            if (low < 0 || (high == 0 && low == 0))
-                return -EBADMSG;
-            *p++ = (char)(high << 4 | low);
-            s += 2;
-        }
-    }
-    *p = '\0';
-    if (p - out > INCIDENT_LINE_MAX)
-        return -EBADMSG;
-    *ret = TAKE_PTR(out);
-    return 0;
+    return text_unescape(s, INCIDENT_LINE_MAX, ret);
 }
 
 static int dump(json_t *root, char **ret)
@@ -129,12 +95,13 @@ static json_t *tail_item(const struct incident *inc, unsigned i)
 int incident_detail_json(const struct incident *inc, char **ret)
 {
     _cleanup_(json_decrefp) json_t *root = json_pack(
-        "{sisosIsosbsosbs[III]sI}", "v", DETAIL_VERSION, "addrs",
+        "{sisosIsosbsosbs[III]sIsIsI}", "v", DETAIL_VERSION, "addrs",
         list(inc, inc->n_addrs, addr_item), "addrs_more", (json_int_t)inc->addrs_more,
         "ports", list(inc, inc->n_ports, port_item), "ports_more", (int)inc->ports_more,
         "users", list(inc, inc->n_users, user_item), "users_more", (int)inc->users_more,
         "clock", (json_int_t)inc->clock_attempts[0], (json_int_t)inc->clock_attempts[1],
-        (json_int_t)inc->clock_attempts[2], "clock_error", (json_int_t)inc->clock_error);
+        (json_int_t)inc->clock_attempts[2], "clock_error", (json_int_t)inc->clock_error,
+        "probes", (json_int_t)inc->probes, "blocked", (json_int_t)inc->blocked);
 
     return dump(root, ret);
 }
@@ -258,17 +225,19 @@ int incident_detail_from_json(struct incident *inc, const char *text)
     _cleanup_(json_decrefp) json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
     _cleanup_(incident_freep) struct incident *read = incident_new(&inc->source);
     json_t *addrs, *ports, *users;
-    json_int_t more, clock[3], error;
+    json_int_t more, clock[3], error, probes = 0, blocked = 0; /* older ones lack these */
     int version, ports_more, users_more, r;
 
     if (!read)
         return -ENOMEM;
-    if (json_unpack(root, "{sisosIsosbsosbs[III!]sI!}", "v", &version, "addrs", &addrs,
-                    "addrs_more", &more, "ports", &ports, "ports_more", &ports_more,
-                    "users", &users, "users_more", &users_more, "clock", &clock[0],
-                    &clock[1], &clock[2], "clock_error", &error) < 0 ||
+    if (json_unpack(root, "{sisosIsosbsosbs[III!]sIs?Is?I!}", "v", &version, "addrs",
+                    &addrs, "addrs_more", &more, "ports", &ports, "ports_more",
+                    &ports_more, "users", &users, "users_more", &users_more, "clock",
+                    &clock[0], &clock[1], &clock[2], "clock_error", &error, "probes",
+                    &probes, "blocked", &blocked) < 0 ||
         version != DETAIL_VERSION || !json_is_array(addrs) || !json_is_array(ports) ||
-        !json_is_array(users) || !count_value(more, &read->addrs_more) || error < 0)
+        !json_is_array(users) || !count_value(more, &read->addrs_more) || error < 0 ||
+        !count_value(probes, &read->probes) || !count_value(blocked, &read->blocked))
         return -EBADMSG;
     for (unsigned i = 0; i < 3; i++)
         if (!count_value(clock[i], &read->clock_attempts[i]))
@@ -288,6 +257,8 @@ int incident_detail_from_json(struct incident *inc, const char *text)
     inc->users_more = users_more;
     memcpy(inc->clock_attempts, read->clock_attempts, sizeof(inc->clock_attempts));
     inc->clock_error = error;
+    inc->probes = read->probes;
+    inc->blocked = read->blocked;
     return 0;
 }
 

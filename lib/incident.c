@@ -178,6 +178,8 @@ int incident_add(struct incident *inc, const struct attempt *attempt,
     if (inc->service[0] == '\0' && attempt->service)
         strncpy(inc->service, attempt->service, sizeof(inc->service) - 1);
     grow(&inc->count, count);
+    if (attempt->kind == ATTEMPT_PROBE)
+        grow(&inc->probes, count);
     add_addr(inc, &attempt->source, count);
     add_port(inc, attempt->port);
     if (user) {
@@ -190,6 +192,11 @@ int incident_add(struct incident *inc, const struct attempt *attempt,
     if (clock == CLOCK_SYNCED && clock_error > inc->clock_error)
         inc->clock_error = clock_error;
     return 0;
+}
+
+void incident_add_blocked(struct incident *inc, uint64_t count)
+{
+    grow(&inc->blocked, count);
 }
 
 const struct evidence *incident_tail(const struct incident *inc, unsigned i)

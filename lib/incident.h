@@ -47,6 +47,8 @@ struct incident {
     struct net source; /* one address, or the IPv6 prefix */
     struct stamp first, last;
     uint64_t count;   /* attempts */
+    uint64_t probes;  /* of these, in which no password was refused (ATTEMPT_PROBE) */
+    uint64_t blocked; /* connections dropped as a penalty, beside the attempts */
     char service[24]; /* "sshd" */
     int64_t success;  /* a login that succeeded within it, or MOMENT_NONE */
 
@@ -101,6 +103,9 @@ struct incident *incident_free(struct incident *inc); /* takes NULL, returns NUL
  * then. */
 int incident_add(struct incident *inc, const struct attempt *attempt,
                  enum clock_state clock, int64_t clock_error);
+
+/* Counts connections that were dropped as a penalty. */
+void incident_add_blocked(struct incident *inc, uint64_t count);
 
 /* The i-th of the n_tail last lines, oldest first. */
 const struct evidence *incident_tail(const struct incident *inc, unsigned i);

@@ -21,12 +21,16 @@
 
 #define TEMPLATE_MAX 400
 #define PARTS_MAX    32
+#define COUNT_MAX    1000000 /* {count} */
 
 enum kind {
     LITERAL,
     ADDR,
     PORT,
+    PEER,
     NUM,
+    COUNT,
+    HOST,
     WORD,
     USER,
     REST,
@@ -36,8 +40,8 @@ static const struct {
     const char *name;
     enum kind kind;
 } holes[] = {
-    {"addr", ADDR}, {"port", PORT}, {"num", NUM},
-    {"word", WORD}, {"user", USER}, {"rest", REST},
+    {"addr", ADDR}, {"port", PORT}, {"peer", PEER}, {"num", NUM},   {"count", COUNT},
+    {"host", HOST}, {"word", WORD}, {"user", USER}, {"rest", REST},
 };
 
 struct part {
@@ -81,8 +85,13 @@ static bool may_hold(enum kind kind, unsigned char c)
 {
     switch (kind) {
     case ADDR: return is_digit(c) || (c >= 'a' && c <= 'f') || c == ':' || c == '.';
+    case PEER: return may_hold(ADDR, c) || c == '[' || c == ']';
     case PORT:
+    case COUNT:
     case NUM: return is_digit(c);
+    case HOST:
+        return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+               c == '.' || c == ':' || c == '-' || c == '_';
     case WORD: return c != ' ' && !is_control(c);
     default: return false;
     }
@@ -167,8 +176,10 @@ static int add_hole(struct rule *rule, const char *text, size_t n, size_t *i,
         *i += name.n + 2;
         return 0;
     }
-    return refuse(error, *i,
-                  "no such hole; there are {user} {addr} {port} {num} {word} {rest}");
+    return refuse(
+        error, *i,
+        "no such hole; there are {user} {addr} {port} {peer} {num} {count} {host} "
+        "{word} {rest}");
 }
 
 static int split(struct rule *rule, const char *text, size_t n, struct rule_error *error)
@@ -195,10 +206,9 @@ static int split(struct rule *rule, const char *text, size_t n, struct rule_erro
 static int check_holes(const struct rule *rule, size_t n, struct rule_error *error)
 {
     static const char *const twice[] = {
-        [ADDR] = "a second {addr}",
-        [PORT] = "a second {port}",
-        [USER] = "a second {user}",
-        [REST] = "a second {rest}",
+        [ADDR] = "a second {addr}", [PORT] = "a second {port}",
+        [PEER] = "a second {peer}", [COUNT] = "a second {count}",
+        [USER] = "a second {user}", [REST] = "a second {rest}",
     };
     unsigned seen[REST + 1] = {0};
 
@@ -208,7 +218,9 @@ static int check_holes(const struct rule *rule, size_t n, struct rule_error *err
         if (seen[kind]++ > 0 && twice[kind])
             return refuse(error, rule->parts[i].position, twice[kind]);
     }
-    if (seen[ADDR] == 0)
+    if (seen[PEER] > 0 && seen[ADDR] + seen[PORT] > 0)
+        return refuse(error, n, "{peer} is an {addr} and a {port} already");
+    if (seen[ADDR] + seen[PEER] == 0 && !(rule->flags & RULE_NO_ADDR))
         return refuse(error, n, "there is no {addr}");
     return 0;
 }
@@ -384,6 +396,38 @@ static bool parse_canonical(struct slice s, struct addr *ret)
     return true;
 }
 
+/* The last colon stands before the port. */
+static bool parse_peer(struct slice s, struct rule_match *match)
+{
+    const char *colon = s.n > 0 ? memrchr(s.p, ':', s.n) : NULL;
+    struct slice addr;
+
+    if (!colon)
+        return false;
+    addr = (struct slice){s.p, (size_t)(colon - s.p)};
+    if (addr.n > 2 && addr.p[0] == '[' && addr.p[addr.n - 1] == ']')
+        addr = (struct slice){addr.p + 1, addr.n - 2};
+    match->source_text = addr;
+    match->port_text = (struct slice){colon + 1, (size_t)(s.p + s.n - colon) - 1};
+    return parse_canonical(addr, &match->source) &&
+           parse_port(match->port_text, &match->port);
+}
+
+static bool parse_count(struct slice s, uint64_t *ret)
+{
+    uint64_t v = 0;
+
+    if (s.n == 0 || s.n > 7 || s.p[0] == '0')
+        return false;
+    for (size_t i = 0; i < s.n; i++) {
+        if (!is_digit((unsigned char)s.p[i]))
+            return false;
+        v = v * 10 + (uint64_t)(s.p[i] - '0');
+    }
+    *ret = v;
+    return v <= COUNT_MAX;
+}
+
 static bool all_may_hold(enum kind kind, struct slice s)
 {
     for (size_t i = 0; i < s.n; i++)
@@ -397,6 +441,8 @@ static bool take(enum kind kind, struct slice s, struct rule_match *match)
     switch (kind) {
     case ADDR: match->source_text = s; return parse_canonical(s, &match->source);
     case PORT: match->port_text = s; return parse_port(s, &match->port);
+    case PEER: return parse_peer(s, match);
+    case COUNT: return parse_count(s, &match->count);
     default: return all_may_hold(kind, s);
     }
 }
@@ -486,7 +532,7 @@ int rule_first_byte(const struct rule *rule)
 
 int rule_match(const struct rule *rule, struct slice message, struct rule_match *ret)
 {
-    struct rule_match match = {0};
+    struct rule_match match = {.count = 1};
     struct slice s = message;
 
     if (rule->parts[0].kind == LITERAL &&

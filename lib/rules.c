@@ -48,10 +48,14 @@ struct rules *rules_free(struct rules *rules)
 static int compile_row(struct compiled *c, size_t row, struct rule_error *ret_error)
 {
     const char *template = c->service->rows[row].template;
+    enum rule_meaning meaning = c->service->rows[row].meaning;
+    unsigned flags = c->service->flags & ~(unsigned)RULE_NO_ADDR;
     struct rule *rule;
     int r, first;
 
-    r = rule_compile(template, strlen(template), c->service->flags, &rule, ret_error);
+    if (meaning == RULE_UNKNOWN_USER || meaning == RULE_END || meaning == RULE_NOISE)
+        flags |= RULE_NO_ADDR;
+    r = rule_compile(template, strlen(template), flags, &rule, ret_error);
     if (r != 0)
         return r;
     c->rules[row] = rule;
@@ -116,60 +120,99 @@ static bool too_long(const struct rule_service *service, struct slice message)
     return service->limit > 0 && message.n >= service->limit;
 }
 
+static bool has_twice(struct slice s, const char *text)
+{
+    size_t n = strlen(text);
+    const char *end = s.p + s.n, *p = memmem(s.p, s.n, text, n);
+
+    return p && memmem(p + n, (size_t)(end - p) - n, text, n);
+}
+
+/* Two readings of a message that tell the same. One may know the port, where the other
+ * has no hole for it. */
+static bool agree(const struct rules_result *a, const struct rules_result *b)
+{
+    return addr_equal(&a->match.source, &b->match.source) && a->meaning == b->meaning &&
+           a->match.count == b->match.count &&
+           (a->match.port == b->match.port || a->match.port == 0 || b->match.port == 0);
+}
+
 /* All rows are asked, so that a row added later cannot silently change what an older one
  * said of a line. A clean fit outweighs one that breaks a promise. */
 static int match_service(const struct compiled *c, struct slice message,
                          struct rules_result *ret)
 {
-    struct rules_result result = {.service = c->service->name};
+    const struct rule_service *service = c->service;
     bool found = false, broken = false, cut = false;
 
-    for (size_t i = 0; i < c->service->n_rows; i++) {
-        struct rule_match match;
-        int r = rule_match(c->rules[i], message, &match);
+    for (size_t i = 0; i < service->n_rows; i++) {
+        const struct rule_row *row = &service->rows[i];
+        struct rules_result result;
+        int r = rule_match(c->rules[i], message, &result.match);
 
-        if (r == 0 && too_long(c->service, message) && rule_ends_decide(c->rules[i])) {
+        if (r == 0 && too_long(service, message) && rule_ends_decide(c->rules[i])) {
             cut = true;
             continue;
         }
+        if (r == 0 && row->once && has_twice(message, row->once))
+            r = RULE_E_AMBIGUOUS;
         broken = broken || r == RULE_E_AMBIGUOUS;
         if (r != 0)
             continue;
-        if (!found) {
-            result.match = match;
-            result.outcome = c->service->rows[i].outcome;
-            result.unknown_user = c->service->rows[i].unknown_user;
-            found = true;
-        } else if (!addr_equal(&match.source, &result.match.source) ||
-                   match.port != result.match.port ||
-                   c->service->rows[i].outcome != result.outcome) {
+        result.meaning = row->meaning;
+        result.unknown_user = row->unknown_user;
+        result.service = service->name;
+        result.family = service->family ? service->family : service->name;
+        result.flags = service->flags;
+        if (!found)
+            *ret = result;
+        else if (!agree(ret, &result))
             return RULE_E_AMBIGUOUS;
-        }
+        found = true;
     }
     if (cut)
         return RULE_E_TRUNCATED;
     if (!found)
         return broken ? RULE_E_AMBIGUOUS : RULE_E_NONE;
-    *ret = result;
     return 0;
+}
+
+static int match_compiled(const struct compiled *c, struct slice message,
+                          struct rules_result *ret)
+{
+    if (!(c->service->flags & RULE_LIMIT_AFTER_FREE) && too_long(c->service, message))
+        return RULE_E_TRUNCATED;
+    if (c->service->flags & RULE_LEVEL_PREFIX)
+        message = strip_level(message);
+    if (message.n == 0 || !c->first[(unsigned char)message.p[0]])
+        return RULE_E_NONE;
+    return match_service(c, message, ret);
 }
 
 int rules_match(const struct rules *rules, struct slice program, struct slice message,
                 struct rules_result *ret)
 {
-    for (size_t i = 0; i < rules->n; i++) {
-        const struct compiled *c = &rules->services[i];
-        struct slice s = message;
+    struct rules_result first, result;
+    bool found = false;
 
-        if (!writes(c->service, program))
+    for (size_t i = 0; i < rules->n; i++) {
+        int r;
+
+        if (!writes(rules->services[i].service, program))
             continue;
-        if (!(c->service->flags & RULE_LIMIT_AFTER_FREE) && too_long(c->service, s))
-            return RULE_E_TRUNCATED;
-        if (c->service->flags & RULE_LEVEL_PREFIX)
-            s = strip_level(s);
-        if (s.n > 0 && c->first[(unsigned char)s.p[0]])
-            return match_service(c, s, ret);
-        return RULE_E_NONE;
+        r = match_compiled(&rules->services[i], message, &result);
+        if (r == RULE_E_NONE)
+            continue;
+        if (r != 0)
+            return r;
+        if (found && !agree(&first, &result))
+            return RULE_E_AMBIGUOUS;
+        if (!found)
+            first = result;
+        found = true;
     }
-    return RULE_E_NONE;
+    if (!found)
+        return RULE_E_NONE;
+    *ret = first;
+    return 0;
 }

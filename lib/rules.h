@@ -32,6 +32,28 @@ enum rule_flags {
     /* The service's limit is a precaution, and counts only for templates in which the
      * address stands after free text: nothing else can be moved by a cut. */
     RULE_LIMIT_AFTER_FREE = 1 << 3,
+    /* A template without {addr} is no error: the lines beside it have one. */
+    RULE_NO_ADDR = 1 << 4,
+    /* The lines that one process writes are one session ... */
+    RULE_BY_PID = 1 << 5,
+    /* ... or those about one source are, whoever writes them. */
+    RULE_BY_SOURCE = 1 << 6,
+};
+
+/* What a message says of an attempt. */
+enum rule_meaning {
+    RULE_REFUSED,     /* a credential was refused */
+    RULE_SUCCESS,     /* a login succeeded */
+    RULE_REFUSED_KEY, /* a key was refused: clients offer all they have */
+    /* The same refusal in the words of the program and in PAM's: of these two, the more
+     * numerous in a session count. */
+    RULE_OWN,
+    RULE_PAM,
+    RULE_UNKNOWN_USER, /* the name does not exist; what follows says more */
+    RULE_BEGIN,        /* a connection */
+    RULE_END,          /* its end before any login */
+    RULE_BLOCKED,      /* a connection dropped as a penalty for earlier ones */
+    RULE_NOISE,        /* nothing, but it names the session's source */
 };
 
 /* One template.
@@ -43,7 +65,11 @@ enum rule_flags {
  *
  *     {addr}  an IPv4 or IPv6 address in the form that inet_ntop(3) writes; exactly one
  *     {port}  1 to 65535 without leading zeros; at most one
+ *     {peer}  both, as ADDR:PORT or [ADDR]:PORT
  *     {num}   digits
+ *     {count} 1 to 1000000 without leading zeros: how many attempts; at most one
+ *     {host}  letters, digits, '.', ':', '-' and '_': a host's name or address that is
+ *             not looked at
  *     {word}  anything without blanks, at least one byte
  *     {user}  the name that was tried: free text, may be empty; at most one
  *     {rest}  free text that is not looked at; at most one
@@ -72,9 +98,10 @@ int rule_compile(const char *text, size_t n, unsigned flags, struct rule **ret,
 struct rule *rule_free(struct rule *rule);
 
 struct rule_match {
-    struct addr source;
-    uint16_t port;     /* 0 where the template has none */
-    struct slice user; /* inside the message; p is NULL where the template has none */
+    struct addr source; /* family 0 where the template has none (RULE_NO_ADDR) */
+    uint16_t port;      /* 0 where the template has none */
+    uint64_t count;     /* 1 where the template has none */
+    struct slice user;  /* inside the message; p is NULL where the template has none */
     struct slice source_text, port_text; /* what {addr} and {port} took, the same way */
 };
 
@@ -92,15 +119,19 @@ int rule_first_byte(const struct rule *rule);
 /* A row of the table. Everything is borrowed for as long as the rules live. */
 struct rule_row {
     const char *template;
-    enum attempt_outcome outcome;
+    enum rule_meaning meaning;
     bool unknown_user;         /* the message says so, as sshd's "invalid user" does */
     const char *since, *until; /* release; NULL for "still" */
     const char *file;          /* where the program writes it */
+    const char *once; /* a message that has this text twice or more allows several
+                         readings; NULL: no such text */
 };
 
 /* Rows that share the programs that write them. */
 struct rule_service {
-    const char *name;            /* "sshd" */
+    const char *name;   /* "sshd" */
+    const char *family; /* services whose lines make up common sessions; NULL: the
+                           name */
     const char *const *programs; /* NULL at the end; matched exactly */
     unsigned flags;
     size_t limit; /* messages of this length or more are cut by the program; 0: none */
@@ -109,7 +140,7 @@ struct rule_service {
 };
 
 /* A set of compiled services; the first row that fits wins, and rows that fit but tell of
- * another source, port or outcome make the message ambiguous. */
+ * another source, port or meaning make the message ambiguous. */
 struct rules;
 
 /* Returns 0 or -ENOMEM; the set is empty. */
@@ -122,17 +153,19 @@ int rules_add(struct rules *rules, const struct rule_service *service, size_t *r
               struct rule_error *ret_error);
 
 /* What is built in, to be given to rules_add(). */
-extern const struct rule_service rules_builtin[];
+extern const struct rule_service *const rules_builtin[];
 extern const size_t rules_n_builtin;
 
 struct rules_result {
     struct rule_match match;
-    enum attempt_outcome outcome;
+    enum rule_meaning meaning;
     bool unknown_user; /* of the first row that fits */
-    const char *service;
+    const char *service, *family;
+    unsigned flags;
 };
 
-/* Returns 0 and fills *ret, or RULE_E_NONE, RULE_E_TRUNCATED, RULE_E_AMBIGUOUS. */
+/* Asks all services of the program. Returns 0 and fills *ret, or RULE_E_NONE,
+ * RULE_E_TRUNCATED, RULE_E_AMBIGUOUS. */
 int rules_match(const struct rules *rules, struct slice program, struct slice message,
                 struct rules_result *ret);
 

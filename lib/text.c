@@ -1,8 +1,11 @@
 #include "text.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "cleanup.h"
 
 bool slice_equal(struct slice a, struct slice b)
 {
@@ -65,6 +68,46 @@ char *text_escape(const char *bytes, size_t n, size_t max)
     }
     *p = '\0';
     return out;
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return -1;
+}
+
+int text_unescape(const char *text, size_t max, char **ret)
+{
+    _cleanup_(cleanup_free) char *out = malloc(strlen(text) + 1);
+    char *p = out;
+
+    if (!out)
+        return -ENOMEM;
+    for (const char *s = text; *s; s++) {
+        if (*s < 0x20 || *s > 0x7e)
+            return -EBADMSG;
+        if (*s != '\\') {
+            *p++ = *s;
+        } else if (*++s == '\\') {
+            *p++ = '\\';
+        } else {
+            int high = *s == 'x' ? hex_digit(s[1]) : -1;
+            int low = high >= 0 ? hex_digit(s[2]) : -1;
+
+            if (low < 0 || (high == 0 && low == 0))
+                return -EBADMSG;
+            *p++ = (char)(high << 4 | low);
+            s += 2;
+        }
+    }
+    *p = '\0';
+    if ((size_t)(p - out) > max)
+        return -EBADMSG;
+    *ret = TAKE_PTR(out);
+    return 0;
 }
 
 bool text_is_printable(const char *bytes, size_t n)

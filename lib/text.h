@@ -25,6 +25,10 @@ char *slice_dup(struct slice s);
  * marked by "...". The caller frees it; NULL when out of memory. */
 char *text_escape(const char *bytes, size_t n, size_t max);
 
+/* The inverse, into at most max bytes and a NUL. Returns 0; -ENOMEM; or -EBADMSG when the
+ * text is not what text_escape() wrote of so many bytes without NUL, uncut. */
+int text_unescape(const char *text, size_t max, char **ret);
+
 /* Whether every byte is printable ASCII. */
 bool text_is_printable(const char *bytes, size_t n);
 /* Whether the bytes are valid UTF-8 without NUL. */

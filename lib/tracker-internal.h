@@ -47,7 +47,7 @@ struct pending {
     uint64_t count;
     struct addr source;
     uint16_t port;
-    uint8_t clock;
+    uint8_t clock, kind;
     bool has_user, unknown_user;
     uint16_t n_line, n_user, n_service;
     int64_t clock_error;

@@ -6,8 +6,9 @@
  *   u8  whether a slow window opened it
  *   u32 marks, newest first: i64 id, i64 first, i64 last, i64 end, u8 told
  *   u32 pending attempts, oldest first: i64 time, u8 digits, u64 count, u8 family,
- * address (4 or 16 bytes), u16 port, u8 clock, i64 clock error, u8 1 if it has a user, 2
- * if that user is unknown, and line, user and service, each as u16 length and bytes
+ * address (4 or 16 bytes), u16 port, u8 clock, and 16 where no password was refused, i64
+ * clock error, u8 1 if it has a user, 2 if that user is unknown, and line, user and
+ * service, each as u16 length and bytes
  *   u32 left-over attempts in the same form
  *
  * Version 1 had neither the slow window's byte nor left-over attempts.
@@ -23,6 +24,7 @@
 #include "cleanup.h"
 
 #define STATE_VERSION 2
+#define KIND_SHIFT    4 /* of an attempt's kind beside the clock */
 
 void bytes_done(struct bytes *b)
 {
@@ -78,7 +80,7 @@ static int write_pending(struct bytes *b, const struct pending *pending)
     p = put(p, pending->source.family, 1);
     memcpy(p, pending->source.bytes, n_addr);
     p = put(p + n_addr, pending->port, 2);
-    p = put(p, pending->clock, 1);
+    p = put(p, pending->clock | (uint64_t)pending->kind << KIND_SHIFT, 1);
     p = put(p, (uint64_t)pending->clock_error, 8);
     p = put(p, pending->has_user + 2u * pending->unknown_user, 1);
     p = put_text(p, text, pending->n_line);
@@ -224,6 +226,7 @@ static int read_pending(struct source *s, struct link *list, struct reader *in)
     enum clock_state clock;
     int64_t clock_error;
     unsigned flags;
+    uint8_t kind;
     struct pending *p;
 
     a.time.usec = get_moment(in);
@@ -231,7 +234,11 @@ static int read_pending(struct source *s, struct link *list, struct reader *in)
     a.count = get(in, 8);
     get_addr(in, &s->key, &a.source);
     a.port = (uint16_t)get(in, 2);
-    clock = get_upto(in, CLOCK_UNSYNCED);
+    kind = get_upto(in, ATTEMPT_PROBE << KIND_SHIFT | 0xf);
+    clock = (enum clock_state)(kind & 0xf);
+    a.kind = (enum attempt_kind)(kind >> KIND_SHIFT);
+    if (clock > CLOCK_UNSYNCED)
+        in->bad = true;
     clock_error = get_moment(in);
     flags = get_upto(in, in->version == 1 ? 1 : 3);
     a.line = get_text(in);

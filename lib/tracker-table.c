@@ -293,6 +293,7 @@ struct pending *pending_new(const struct attempt *attempt, enum clock_state cloc
         .source = attempt->source,
         .port = attempt->port,
         .clock = (uint8_t)clock,
+        .kind = (uint8_t)attempt->kind,
         .has_user = attempt->user.p != NULL,
         .unknown_user = attempt->unknown_user,
         .n_line = n_line,
@@ -318,6 +319,7 @@ struct attempt pending_attempt(const struct pending *p)
         .unknown_user = p->unknown_user,
         .service = p->data + p->n_line + p->n_user,
         .outcome = ATTEMPT_FAILURE,
+        .kind = (enum attempt_kind)p->kind,
         .count = p->count,
         .line = {.p = p->data, .n = p->n_line},
     };

@@ -309,6 +309,18 @@ static int take_success(struct tracker *t, struct source *s, int64_t time)
     return 0;
 }
 
+/* A figure of the open burst; it makes no burst and prolongs none. */
+static int take_blocked(struct tracker *t, struct source *s,
+                        const struct attempt *attempt)
+{
+    if (!s || !s->open || attempt->time.usec < s->open->first.usec ||
+        attempt->time.usec >= source_closing(t, s))
+        return 0;
+    incident_add_blocked(s->open, attempt->count);
+    source_changed(t, s);
+    return 0;
+}
+
 /* Nothing more will come of this source. */
 static int end_source(struct tracker *t, struct source *s)
 {
@@ -363,6 +375,8 @@ int tracker_attempt(struct tracker *t, const struct attempt *attempt,
     if (attempt->source.family == 0 || attempt->count == 0)
         return 0;
     s = source_find(t, &key);
+    if (attempt->kind == ATTEMPT_BLOCKED)
+        return take_blocked(t, s, attempt);
     if (!s && !(s = source_add(t, &key)))
         return -ENOMEM;
     if (attempt->outcome == ATTEMPT_SUCCESS)

@@ -8,10 +8,30 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-static uint64_t state; /* set it to the seed, not 0 */
+#include "rules.h"
+
+static uint64_t state; /* never 0 */
+
+/* From SEED in the environment, or the clock; printed, so that a run can be repeated. */
+static void seed_speech(void)
+{
+    const char *seed = getenv("SEED");
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    state = seed ? strtoull(seed, NULL, 10)
+                 : (uint64_t)now.tv_sec * 1000000007 + (uint64_t)now.tv_nsec;
+    printf("SEED=%" PRIu64 "\n", state);
+    fflush(stdout);
+    if (state == 0)
+        state = 1;
+}
 
 static uint64_t rnd(uint64_t below)
 {
@@ -57,6 +77,32 @@ static void vis(struct buffer *b)
             put(&out, "%c", c);
     }
     *b = out;
+}
+
+/* The text of a built-in template about somebody else. */
+static void template_text(struct buffer *b)
+{
+    static const struct {
+        const char *hole, *text;
+    } holes[] = {
+        {"{addr}", "192.0.2.1"}, {"{port}", "22"},   {"{peer}", "192.0.2.1:22"},
+        {"{num}", "1"},          {"{count}", "9"},   {"{host}", "192.0.2.1"},
+        {"{word}", "password"},  {"{user}", "root"}, {"{rest}", "x"},
+    };
+    const struct rule_service *service = rules_builtin[rnd(rules_n_builtin)];
+
+    for (const char *p = service->rows[rnd(service->n_rows)].template; *p;) {
+        size_t i = 0;
+
+        while (i < 9 && strncmp(p, holes[i].hole, strlen(holes[i].hole)) != 0)
+            i++;
+        if (i < 9) {
+            put(b, "%s", holes[i].text);
+            p += strlen(holes[i].hole);
+        } else {
+            put(b, "%c", *p++);
+        }
+    }
 }
 
 /* What a client may send as a name or as other text. */
@@ -114,7 +160,10 @@ static void hostile_text(struct buffer *b)
     uint64_t n = rnd(rnd(4) == 0 ? 30 : 7);
 
     for (uint64_t i = 0; i < n; i++)
-        put(b, "%s", pieces[rnd(sizeof(pieces) / sizeof(pieces[0]))]);
+        if (rnd(12) == 0)
+            template_text(b);
+        else
+            put(b, "%s", pieces[rnd(sizeof(pieces) / sizeof(pieces[0]))]);
 }
 
 struct spoken {
@@ -122,8 +171,9 @@ struct spoken {
     unsigned port;
     struct buffer user;    /* as it stands in the message */
     struct buffer message; /* as log.c gives it to syslog(3) */
-    bool counts;           /* tells of a refused or accepted credential */
+    bool counts;           /* alone, makes an attempt */
     bool success;
+    bool once, portless; /* makes one however often repeated; names no port */
     bool whole;
 };
 
@@ -155,6 +205,55 @@ static void speak_auth(struct spoken *s, struct buffer *m, const char *user,
         protocol, tail ? ": " : "", tail ? extra : "");
 }
 
+static void speak_attempt(struct spoken *s, struct buffer *m, const char *user)
+{
+    static const char *const texts[] = {
+        "Authentication failure",
+        "User not known to the underlying authentication module",
+    };
+    bool illegal = rnd(2) || strncmp(user, "illegal user ", 13) == 0;
+
+    s->counts = true;
+    s->portless = true;
+    switch (rnd(3)) {
+    case 0:
+        put(m, "Invalid user %.100s from %.100s port %u", user, s->source, s->port);
+        s->once = true;
+        s->portless = false;
+        break;
+    case 1:
+        put(m, "Invalid user %.100s from %.100s", user, s->source);
+        s->once = true;
+        break;
+    default:
+        put(m, "error: PAM: %s for %s%.100s from %.100s", texts[rnd(2)],
+            illegal ? "illegal user " : "", user, s->source);
+        break;
+    }
+}
+
+/* The end of a connection: "before PEER after". */
+static void speak_end(const struct spoken *s, struct buffer *m, const char *user,
+                      const char *extra)
+{
+    static const char *const ends[][2] = {
+        {"Connection closed by ", ""},
+        {"Connection reset by ", ""},
+        {"Disconnected from ", ""},
+        {"Connection from ", " timed out"},
+        {"Timeout, client not responding from ", ""},
+        {"Disconnecting ", ": "},
+        {"Unable to negotiate with ", ": no matching cipher found. Their offer: "},
+    };
+    static const char *const names[] = {"", "invalid user ", "authenticating user ",
+                                        "authenticatinguser ", "user "};
+    size_t end = rnd(7), name = rnd(5);
+
+    put(m, "%s%s%s%s%s port %u%s%.100s%s", ends[end][0], names[name],
+        name > 0 ? user : "", name > 0 ? " " : "", s->source, s->port, ends[end][1],
+        end > 4 ? extra : "", rnd(2) ? " [preauth]" : "");
+}
+
 static void speak_other(const struct spoken *s, struct buffer *m, const char *user,
                         const char *extra)
 {
@@ -162,33 +261,24 @@ static void speak_other(const struct spoken *s, struct buffer *m, const char *us
     unsigned p = s->port;
 
     switch (rnd(9)) {
-    case 0: put(m, "Invalid user %.100s from %.100s port %u", user, a, p); break;
+    case 0:
+        put(m, "administratively prohibited connection for %s from %s port %u", user, a,
+            p);
+        break;
     case 1:
-        put(m, "Connection closed by invalid user %s %s port %u [preauth]", user, a, p);
+        put(m, "Connection from %s port %u on 192.0.2.1 port 22 rdomain \"%s\"", a, p,
+            extra);
         break;
-    case 2:
-        put(m, "Disconnecting authenticating user %s %s port %u: %.100s [preauth]", user,
-            a, p, extra);
-        break;
+    case 2: put(m, "banner exchange: Connection from %s port %u: %s", a, p, extra); break;
     case 3:
         put(m,
             "error: maximum authentication attempts exceeded for %.100s from %s "
             "port %u ssh2 [preauth]",
             user, a, p);
         break;
-    case 4:
-        put(m,
-            "error: PAM: User not known to the underlying authentication module "
-            "for illegal user %.100s from %.100s",
-            user, a);
-        break;
+    case 4: put(m, "User %.100s from %s not allowed because x", user, a); break;
     case 5: put(m, "Received disconnect from %s port %u:11: %.400s", a, p, extra); break;
-    case 6:
-        put(m,
-            "Unable to negotiate with %s port %u: no matching key exchange method "
-            "found. Their offer: %s",
-            a, p, extra);
-        break;
+    case 6: put(m, "probed from %s port %u with %s.  Don't panic.", a, p, extra); break;
     case 7:
         put(m, "Bad protocol version identification '%.100s' from %s port %u", extra, a,
             p);
@@ -217,10 +307,12 @@ static void speak(struct spoken *s)
     colon = strchr(user.s, ':');
     if (colon)
         *colon = '\0'; /* the style */
-    if (rnd(4) > 0)
-        speak_auth(s, m, user.s, extra.s);
-    else
-        speak_other(s, m, user.s, extra.s);
+    switch (rnd(8)) {
+    case 0: speak_attempt(s, m, user.s); break;
+    case 1: speak_end(s, m, user.s, extra.s); break;
+    case 2: speak_other(s, m, user.s, extra.s); break;
+    default: speak_auth(s, m, user.s, extra.s); break;
+    }
     m->n = m->n > 1023 ? 1023 : m->n;
     for (int i = 0; i < times; i++)
         vis(m);
@@ -232,7 +324,8 @@ static void speak(struct spoken *s)
     m->s[m->n] = '\0';
 }
 
-static void put_line(const struct spoken *s, uint64_t repeats, struct buffer *line)
+static void put_line(const struct spoken *s, uint64_t repeats, uint64_t pid,
+                     struct buffer *line)
 {
     static const char *const programs[] = {"sshd", "sshd-session", "sshd-auth"};
     const char *program = programs[rnd(3)];
@@ -244,12 +337,16 @@ static void put_line(const struct spoken *s, uint64_t repeats, struct buffer *li
     else
         snprintf(message, sizeof(message), "%.800s", s->message.s);
     switch (rnd(3)) {
-    case 0: put(line, "Nov 22 21:36:13 h %s[7]: %s", program, message); break;
+    case 0:
+        put(line, "Nov 22 21:36:13 h %s[%" PRIu64 "]: %s", program, pid, message);
+        break;
     case 1:
-        put(line, "2026-11-22T21:36:13.123456+00:00 h %s[7]: %s", program, message);
+        put(line, "2026-11-22T21:36:13.123456+00:00 h %s[%" PRIu64 "]: %s", program, pid,
+            message);
         break;
     default:
-        put(line, "<38>1 2026-11-22T21:36:13Z h %s 7 - -  %s", program, message);
+        put(line, "<38>1 2026-11-22T21:36:13Z h %s %" PRIu64 " - -  %s", program, pid,
+            message);
         break;
     }
 }

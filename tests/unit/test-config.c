@@ -768,9 +768,9 @@ START_TEST(rules_are_kept_by_program)
     ck_assert_uint_eq(c->n_rules, 2);
     ck_assert_uint_eq(s->n_rows, 2);
     ck_assert_str_eq(s->rows[0].template, "login failed for {user} from {addr}");
-    ck_assert_int_eq(s->rows[0].outcome, ATTEMPT_FAILURE);
+    ck_assert_int_eq(s->rows[0].meaning, RULE_REFUSED);
     ck_assert_str_eq(s->rows[1].template, "welcome {user} from {addr}");
-    ck_assert_int_eq(s->rows[1].outcome, ATTEMPT_SUCCESS);
+    ck_assert_int_eq(s->rows[1].meaning, RULE_SUCCESS);
     ck_assert_uint_eq(s->limit, 256);
     s = rule_of(c, 1, "other", "shop");
     ck_assert_uint_eq(s->n_rows, 3);

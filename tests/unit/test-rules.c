@@ -241,10 +241,10 @@ static int match_set(const struct rule_row *rows, size_t n, const char *program,
 START_TEST(rows_that_disagree_make_a_message_ambiguous)
 {
     static const struct rule_row rows[] = {
-        {.template = "a {user} from {addr}", .outcome = ATTEMPT_FAILURE},
-        {.template = "a new {user} from {addr}", .outcome = ATTEMPT_FAILURE},
-        {.template = "a b from {addr} {rest}", .outcome = ATTEMPT_FAILURE},
-        {.template = "a good {user} from {addr}", .outcome = ATTEMPT_SUCCESS},
+        {.template = "a {user} from {addr}", .meaning = RULE_REFUSED},
+        {.template = "a new {user} from {addr}", .meaning = RULE_REFUSED},
+        {.template = "a b from {addr} {rest}", .meaning = RULE_REFUSED},
+        {.template = "a good {user} from {addr}", .meaning = RULE_SUCCESS},
     };
     struct rules_result result = {.service = "untouched"};
 
@@ -313,13 +313,13 @@ END_TEST
 START_TEST(programs_and_lengths_are_exact)
 {
     static const struct rule_row rows[] = {
-        {.template = "{user} from {addr}", .outcome = ATTEMPT_SUCCESS}};
+        {.template = "{user} from {addr}", .meaning = RULE_SUCCESS}};
     char text[100] = "";
     struct rules_result result;
 
     ck_assert_int_eq(match_set(rows, 1, "foo", "x from 192.0.2.1", &result), 0);
     ck_assert_str_eq(result.service, "foo");
-    ck_assert_int_eq(result.outcome, ATTEMPT_SUCCESS);
+    ck_assert_int_eq(result.meaning, RULE_SUCCESS);
     ck_assert_int_eq(match_set(rows, 1, "foo-session", "x from 192.0.2.1", &result), 0);
     ck_assert_int_eq(match_set(rows, 1, "fo", "x from 192.0.2.1", &result), RULE_E_NONE);
     ck_assert_int_eq(match_set(rows, 1, "foo2", "x from 192.0.2.1", &result),
@@ -361,7 +361,7 @@ START_TEST(the_built_in_table_compiles_and_names_its_sources)
 
     ck_assert_int_eq(rules_new(&rules), 0);
     for (size_t i = 0; i < rules_n_builtin; i++) {
-        const struct rule_service *s = &rules_builtin[i];
+        const struct rule_service *s = rules_builtin[i];
         int r = rules_add(rules, s, &row, &error);
 
         ck_assert_msg(r == 0, "%s, row %zu, at %zu: %s", s->name, row, error.position,
