@@ -8,7 +8,20 @@
  * reading, since fetching it starts the notifications; after each wake-up, by descriptor
  * or by time, sd_journal_process() is called, and then all entries are read. A position
  * from sd_journal_seek_tail() alone gives an old entry of each journal file; one step
- * back from it, or a seek by time, does not. */
+ * back from it, or a seek by time, does not.
+ *
+ * Damage: libsystemd drops a file at the first spot that it cannot follow, without a
+ * word, and goes on with the others. What gives that away is the space that its files
+ * take: between two calls of sd_journal_process() files may grow, but none may leave. The
+ * journal is then opened anew at the same place, since the file may just have been in the
+ * making; if it breaks there again, reading goes on a little later in time, and each time
+ * twice as far until it works. That costs some entries beside the damaged ones, and is
+ * said. A file that cannot even be opened is passed over in silence too, so each is tried
+ * by itself when the journal is opened.
+ *
+ * journald drops messages of a unit that writes too many (RateLimitBurst=), and says so
+ * in an entry of its own, which no other program can write: these are asked for as well.
+ */
 #include "journal.h"
 
 #include <errno.h>
@@ -20,6 +33,8 @@
 #include <time.h>
 
 #include "cleanup.h"
+#include "journal-entry.h"
+#include "journal-files.h"
 #include "log.h"
 #include "logfile.h"
 #include "logline.h"
@@ -29,10 +44,9 @@
 #define TURN_MAX       500 /* entries in one turn of the loop */
 #define SAFETY_PERIOD  (10 * USEC_PER_SEC)
 #define RETRY_PERIOD   (1 * USEC_PER_SEC)
-#define FAILURES_MAX   3 /* at one place, then it is passed over */
+#define FAILURES_MAX   3    /* at one place, then it is passed over */
+#define SKIP_FIRST     1000 /* µs */
 #define DATA_THRESHOLD 16384
-#define VALUE_MAX      256 /* of the fields other than the message */
-#define HEADER_MAX     (MOMENT_TEXT_MAX + 2 * VALUE_MAX + 32)
 /* A place in time instead of an entry, while there has been none. */
 #define CURSOR_SINCE '@'
 
@@ -50,9 +64,15 @@ struct journal {
     bool placed;   /* sd stands after that */
     bool standing; /* sd stands on an entry that is to be given */
 
-    bool paused, changed, behind;
+    uint64_t usage;    /* of the files that are read, in bytes */
+    int64_t placed_at; /* CLOCK_BOOTTIME when a place in time was set here, or 0 */
+
+    struct journal_units units; /* that wrote what was taken */
+
+    bool paused, changed, behind, inspected;
     int said;
-    unsigned failures;
+    unsigned failures; /* at this place */
+    int64_t skip;      /* how far behind the last entry reading went on, µs */
     int64_t caught_up;
     struct journal_counters counters;
 };
@@ -113,7 +133,22 @@ static int set_cursor_since(struct journal *j, int64_t usec)
     if (asprintf(&cursor, "%c%" PRId64, CURSOR_SINCE, usec) < 0)
         return -ENOMEM;
     set_cursor(j, cursor);
+    j->placed_at = clock_usec(CLOCK_BOOTTIME);
     return 0;
+}
+
+/* The time in "s=…;i=…;b=…;m=…;t=HEX;x=…", or of a place in time; 0 where there is none.
+ */
+static int64_t cursor_time(const struct journal *j)
+{
+    const char *p = j->cursor;
+    unsigned long long usec = 0;
+
+    if (p && *p == CURSOR_SINCE)
+        usec = strtoull(p + 1, NULL, 10);
+    else if (p && (p = strstr(p, ";t=")))
+        usec = strtoull(p + 3, NULL, 16);
+    return usec <= INT64_MAX ? (int64_t)usec : 0;
 }
 
 /* Places */
@@ -148,6 +183,23 @@ static int seek_since(struct journal *j)
     if (errno != 0 || *end != '\0' || end == j->cursor + 1)
         return -EINVAL;
     return sd_journal_seek_realtime_usec(j->sd, usec);
+}
+
+/* A place in time that lies ahead would keep entries away until it comes: the clock has
+ * been set back. How long ago it was the present is known here, not after a restart. */
+static int pull_back(struct journal *j)
+{
+    int64_t now = clock_usec(CLOCK_REALTIME), since;
+
+    if (!j->cursor || j->cursor[0] != CURSOR_SINCE || cursor_time(j) <= now)
+        return 0;
+    since = j->placed_at > 0 ? now - (clock_usec(CLOCK_BOOTTIME) - j->placed_at) : now;
+    if (j->placed_at == 0)
+        gap(j,
+            "the clock has been set back behind the remembered time, going on from now",
+            0);
+    j->placed = false;
+    return set_cursor_since(j, since);
 }
 
 /* The seek leads to the entry nearest to the one that is sought. */
@@ -196,22 +248,6 @@ static void close_journal(struct journal *j)
     j->placed = j->standing = false;
 }
 
-/* Matches of one field are alternatives; the fields must all fit. */
-static int add_matches(const struct journal *j)
-{
-    int r = sd_journal_add_match(j->sd, "_UID=0", 0);
-
-    for (size_t i = 0; r >= 0 && j->identifiers[i]; i++) {
-        char match[sizeof("SYSLOG_IDENTIFIER=") + VALUE_MAX];
-        int n = snprintf(match, sizeof(match), "SYSLOG_IDENTIFIER=%s", j->identifiers[i]);
-
-        if (n < 0 || n >= (int)sizeof(match))
-            return -ENAMETOOLONG;
-        r = sd_journal_add_match(j->sd, match, 0);
-    }
-    return r;
-}
-
 static void on_wake(void *userdata, unsigned what);
 
 /* Files that may not be read are passed over in silence by libsystemd. */
@@ -220,6 +256,41 @@ static void say_if_empty(struct journal *j)
     if (!j->directory && sd_journal_has_persistent_files(j->sd) == 0 &&
         sd_journal_has_runtime_files(j->sd) == 0)
         log_warning("%s has no files that this user may read", name_of(j));
+}
+
+static void on_unreadable(void *userdata, const char *path, int error)
+{
+    struct journal *j = userdata;
+    _cleanup_(cleanup_free) char *shown = text_escape(path, strlen(path), 200);
+    char why[300];
+
+    snprintf(why, sizeof(why), "the file %s cannot be read", shown ? shown : "?");
+    gap(j, why, error);
+}
+
+/* Once: what could have been read is gone for good, and was said. */
+static void inspect_files(struct journal *j)
+{
+    int64_t since = cursor_time(j);
+
+    if (j->inspected)
+        return;
+    j->inspected = true;
+    if (j->cursor || j->from_beginning)
+        journal_files_unreadable(j->directory, since, on_unreadable, j);
+}
+
+static int measure(struct journal *j)
+{
+    return sd_journal_get_usage(j->sd, &j->usage);
+}
+
+/* Whether libsystemd has dropped a file since the measure was taken. */
+static bool lost_file(struct journal *j)
+{
+    uint64_t before = j->usage;
+
+    return measure(j) >= 0 && j->usage < before;
 }
 
 /* Root's entries are in the system's files; those of users are not opened. */
@@ -235,117 +306,64 @@ static int open_journal(struct journal *j)
     }
     r = sd_journal_set_data_threshold(j->sd, DATA_THRESHOLD);
     if (r >= 0)
-        r = add_matches(j);
+        r = journal_entry_match(j->sd, j->identifiers);
     if (r >= 0)
         r = sd_journal_get_fd(j->sd);
     if (r >= 0)
         r = loop_fd(j->loop, r, LOOP_READ, on_wake, j, &j->watch);
-    if (r < 0)
+    if (r < 0) {
         close_journal(j);
-    else
-        say_if_empty(j);
-    return r;
+        return r;
+    }
+    say_if_empty(j);
+    inspect_files(j);
+    return 0;
 }
 
 /* Entries */
 
-/* The value of a field as text of less than size bytes; false when it is absent, longer,
- * or holds what no header may hold. */
-static bool get_word(sd_journal *sd, const char *field, char *buf, size_t size)
+/* Whether a unit may write what is taken here: sshd's, by any name, one that is named as
+ * a program is, and one that has done so. */
+static bool is_our_unit(const struct journal *j, const char *unit)
 {
-    const void *data;
-    size_t n, skip = strlen(field) + 1;
+    size_t n = strcspn(unit, ".@");
 
-    if (sd_journal_get_data(sd, field, &data, &n) < 0 || n < skip || n - skip >= size ||
-        n == skip)
-        return false;
-    memcpy(buf, (const char *)data + skip, n - skip);
-    buf[n - skip] = '\0';
-    return text_is_printable(buf, n - skip) && !memchr(buf, ' ', n - skip);
-}
-
-static bool get_number(sd_journal *sd, const char *field, int64_t max, int64_t *ret)
-{
-    char text[21], *end;
-    long long value;
-
-    if (!get_word(sd, field, text, sizeof(text)) || text[0] < '0' || text[0] > '9')
-        return false;
-    errno = 0;
-    value = strtoll(text, &end, 10);
-    if (errno != 0 || *end != '\0' || value > max)
-        return false;
-    *ret = value;
-    return true;
-}
-
-/* When the sender's system call was made, else when journald wrote the entry. */
-static bool get_time(sd_journal *sd, struct stamp *ret)
-{
-    const int64_t max = INT64_C(253402300799) * USEC_PER_SEC; /* the year 9999 */
-    uint64_t usec;
-    int64_t source;
-
-    ret->digits = 6;
-    if (get_number(sd, "_SOURCE_REALTIME_TIMESTAMP", max, &source)) {
-        ret->usec = source;
+    if (strncmp(unit, "ssh", 3) == 0)
         return true;
-    }
-    if (sd_journal_get_realtime_usec(sd, &usec) < 0 || usec > (uint64_t)max)
-        return false;
-    ret->usec = (int64_t)usec;
-    return true;
+    for (size_t i = 0; j->identifiers[i]; i++)
+        if (strlen(j->identifiers[i]) == n && memcmp(unit, j->identifiers[i], n) == 0)
+            return true;
+    return journal_units_has(&j->units, unit);
 }
 
-/* Writes the header "TIME HOST TAG[PID]: "; its length, or 0 when the entry has none. */
-static size_t write_header(sd_journal *sd, char buf[static HEADER_MAX])
+static void take_suppressed(struct journal *j, uint64_t n, const char *unit)
 {
-    char time[MOMENT_TEXT_MAX], host[VALUE_MAX], program[VALUE_MAX], tag[32] = "";
-    struct stamp stamp;
-    int64_t pid;
-    int n;
-
-    if (!get_time(sd, &stamp) || !get_word(sd, "_HOSTNAME", host, sizeof(host)) ||
-        !get_word(sd, "SYSLOG_IDENTIFIER", program, sizeof(program)))
-        return 0;
-    if (get_number(sd, "SYSLOG_PID", INT32_MAX, &pid) ||
-        get_number(sd, "_PID", INT32_MAX, &pid))
-        snprintf(tag, sizeof(tag), "[%" PRId64 "]", pid);
-    moment_format_rfc3339(stamp, time);
-    time[strcspn(time, "Z")] = '\0';
-    n = snprintf(buf, HEADER_MAX, "%s+00:00 %s %s%s: ", time, host, program, tag);
-    return n > 0 && n < HEADER_MAX ? (size_t)n : 0;
-}
-
-/* Writes the entry as a line of a log, which has one definition of what is garbage. */
-static bool write_line(sd_journal *sd, char *buf, size_t size, struct logline *ret)
-{
-    static const char field[] = "MESSAGE";
-    char header[HEADER_MAX];
-    size_t header_n = write_header(sd, header), n;
-    const void *data;
-
-    if (header_n == 0 || sd_journal_get_data(sd, field, &data, &n) < 0 ||
-        n < sizeof(field) || n - sizeof(field) > size - header_n)
-        return false;
-    n -= sizeof(field);
-    memcpy(buf, header, header_n);
-    memcpy(buf + header_n, (const char *)data + sizeof(field), n);
-    return logline_parse(buf, header_n + n, 0, 0, ret) == 0;
+    if (n == 0 || !is_our_unit(j, unit))
+        return;
+    j->counters.gaps++;
+    if (__builtin_add_overflow(j->counters.suppressed, n, &j->counters.suppressed))
+        j->counters.suppressed = UINT64_MAX;
+    log_warning(
+        "gap: journald dropped %" PRIu64 " messages of %s, which came faster than "
+        "RateLimitBurst= of journald.conf(5) allows; failed logins may be missing",
+        n, unit);
 }
 
 /* Gives the entry on which the journal stands. 0, 1 when it was refused, or a negative
  * errno. */
 static int give_entry(struct journal *j)
 {
-    char text[HEADER_MAX + LOGFILE_LINE_MAX];
+    char text[JOURNAL_HEADER_MAX + LOGFILE_LINE_MAX];
     struct logline line;
-    char *cursor;
+    char *cursor, unit[JOURNAL_VALUE_MAX];
+    uint64_t n;
     int r = sd_journal_get_cursor(j->sd, &cursor);
 
     if (r < 0)
         return r;
-    if (!write_line(j->sd, text, sizeof(text), &line)) {
+    if (journal_entry_suppressed(j->sd, &n, unit)) {
+        take_suppressed(j, n, unit);
+    } else if (!journal_entry_line(j->sd, text, sizeof(text), &line)) {
         j->counters.garbage++;
     } else if (j->ops.entry(j->userdata, &line, j->behind) != 0) {
         j->paused = true;
@@ -353,8 +371,11 @@ static int give_entry(struct journal *j)
         return 1;
     } else {
         j->counters.entries++;
+        journal_units_note(&j->units, j->sd);
     }
     set_cursor(j, cursor);
+    j->failures = 0;
+    j->skip = 0;
     return 0;
 }
 
@@ -367,6 +388,8 @@ static int read_entries(struct journal *j)
     for (unsigned n = 0; n < TURN_MAX && !j->paused; n++) {
         int r = j->standing ? 1 : sd_journal_next(j->sd);
 
+        if (r >= 0 && lost_file(j))
+            return -EBADMSG;
         if (r <= 0)
             return r;
         r = give_entry(j);
@@ -384,6 +407,10 @@ static int look(struct journal *j)
     /* Also in a pause: this is what takes the notifications off the descriptor. */
     if (r >= 0)
         r = sd_journal_process(j->sd);
+    if (r >= 0)
+        r = measure(j);
+    if (r >= 0)
+        r = pull_back(j);
     if (r < 0 || j->paused)
         return r < 0 ? r : 1;
     if (!j->placed) {
@@ -395,20 +422,43 @@ static int look(struct journal *j)
     return read_entries(j);
 }
 
-/* A damaged journal: opened anew at the same place, which it then may read; if it cannot
- * for some time, reading goes on from now. */
-static void recover(struct journal *j, int error)
+/* Errors that say nothing about what is in the journal. */
+static bool is_passing(int error)
+{
+    return error == ENOMEM || error == EMFILE || error == ENFILE || error == EINTR ||
+           error == EAGAIN || error == EACCES || error == EPERM || error == ENOENT;
+}
+
+/* Goes on a little behind the place that cannot be read; false when that is now. */
+static bool skip_damage(struct journal *j, int error)
+{
+    int64_t now = clock_usec(CLOCK_REALTIME), from = cursor_time(j) - j->skip;
+    bool room;
+
+    if (j->skip == 0)
+        gap(j, "it is damaged behind the entry that was read last, going on behind that",
+            error);
+    j->skip = j->skip > 0 ? 2 * j->skip : SKIP_FIRST;
+    room = from < now - j->skip;
+    if (!room)
+        j->skip = now > from ? now - from : SKIP_FIRST;
+    (void)set_cursor_since(j, room ? from + j->skip : now);
+    return room;
+}
+
+/* Opened anew at the same place, it may be readable then; if it is not for some time, the
+ * place is passed over. Returns when to try. */
+static int64_t recover(struct journal *j, int error)
 {
     bool was_open = j->sd != NULL;
 
     close_journal(j);
-    say(j, error);
     j->behind = true;
-    if (!was_open || ++j->failures <= FAILURES_MAX)
-        return;
-    gap(j, "it cannot be read on from its place, going on from now", error);
-    (void)set_cursor_since(j, clock_usec(CLOCK_REALTIME));
-    j->failures = 0;
+    if (j->skip == 0)
+        say(j, error);
+    if (!was_open || is_passing(error) || (j->skip == 0 && ++j->failures <= FAILURES_MAX))
+        return RETRY_PERIOD;
+    return skip_damage(j, error) ? 0 : RETRY_PERIOD;
 }
 
 static int64_t next_look(struct journal *j)
@@ -434,8 +484,7 @@ static void on_wake(void *userdata, unsigned what)
     int r = look(j);
 
     if (r < 0) {
-        recover(j, -r);
-        watch_arm(j->timer, RETRY_PERIOD);
+        watch_arm(j->timer, recover(j, -r));
     } else {
         watch_arm(j->timer, r == 1 && !j->paused ? 0 : next_look(j));
     }
@@ -444,6 +493,7 @@ static void on_wake(void *userdata, unsigned what)
         return;
     say(j, 0);
     j->failures = 0;
+    j->skip = 0;
     j->behind = false;
     j->ops.caught_up(j->userdata);
 }
@@ -487,6 +537,7 @@ struct journal *journal_free(struct journal *j)
     watch_free(j->timer);
     free(j->cursor);
     free(j->directory);
+    journal_units_done(&j->units);
     free(j);
     return NULL;
 }

@@ -50,8 +50,9 @@ int64_t journal_caught_up(const struct journal *j);
 
 struct journal_counters {
     uint64_t entries;
-    uint64_t garbage; /* entries that are no line: control bytes, too long, no text */
-    uint64_t gaps;    /* times when entries may have been lost, each logged */
+    uint64_t garbage;    /* entries that are no line: control bytes, too long, no text */
+    uint64_t suppressed; /* messages that journald said it dropped; a gap each time */
+    uint64_t gaps;       /* times when entries may have been lost, each logged */
 };
 void journal_counters(const struct journal *j, struct journal_counters *ret);
 

@@ -33,7 +33,7 @@ static char dir[64], got[1 << 20], logged[16384];
 static char *cursor;
 static bool from_beginning;
 static size_t lines, backlog, caught_up, refuse_at;
-static int64_t clock_of_entries;
+static int64_t clock_of_entries, uptime_of_entries;
 
 /* In the place of daemon/log.c. */
 void log_line(int priority, const char *format, ...)
@@ -66,6 +66,7 @@ static void setup(void)
     ck_assert_int_eq(loop_new(&loop), 0);
     from_beginning = true;
     clock_of_entries = INT64_C(1795383554000000);
+    uptime_of_entries = INT64_C(554000000);
 }
 
 static void teardown(void)
@@ -108,8 +109,9 @@ static void entry_of(FILE *f, int uid, const char *identifier, const char *messa
     unsigned char size[8];
 
     clock_of_entries += 1000;
+    uptime_of_entries += 1000;
     fprintf(f, "__REALTIME_TIMESTAMP=%" PRId64 "\n__MONOTONIC_TIMESTAMP=%" PRId64 "\n",
-            clock_of_entries, clock_of_entries - INT64_C(1795383000000000));
+            clock_of_entries, uptime_of_entries);
     fprintf(f,
             "_BOOT_ID=00000000000040008000000000000001\n_HOSTNAME=mail\n_UID=%d\n"
             "SYSLOG_IDENTIFIER=%s\nSYSLOG_PID=7\nMESSAGE\n",
@@ -563,7 +565,119 @@ START_TEST(pause_at_the_end_forgets_nothing)
 }
 END_TEST
 
-START_TEST(damaged_file_does_not_stop_the_others)
+/* journald's own entries: of its driver, and one that somebody made up. */
+static void suppressed(FILE *f, const char *transport, const char *text)
+{
+    clock_of_entries += 1000;
+    uptime_of_entries += 1000;
+    fprintf(f,
+            "__REALTIME_TIMESTAMP=%" PRId64 "\n__MONOTONIC_TIMESTAMP=%" PRId64 "\n"
+            "_BOOT_ID=00000000000040008000000000000001\n_HOSTNAME=mail\n_UID=0\n"
+            "MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e\n_TRANSPORT=%s\n"
+            "SYSLOG_IDENTIFIER=systemd-journald\nMESSAGE=%s\n\n",
+            clock_of_entries, uptime_of_entries, transport, text);
+}
+
+static void entry_of_unit(FILE *f, const char *unit, const char *message)
+{
+    clock_of_entries += 1000;
+    uptime_of_entries += 1000;
+    fprintf(f,
+            "__REALTIME_TIMESTAMP=%" PRId64 "\n__MONOTONIC_TIMESTAMP=%" PRId64 "\n"
+            "_BOOT_ID=00000000000040008000000000000001\n_HOSTNAME=mail\n_UID=0\n"
+            "SYSLOG_IDENTIFIER=sshd\n_SYSTEMD_UNIT=%s\nMESSAGE=%s\n\n",
+            clock_of_entries, uptime_of_entries, unit, message);
+}
+
+START_TEST(messages_that_journald_dropped_are_a_gap)
+{
+    FILE *f = begin_entries("a");
+
+    entry(f, "1");
+    suppressed(f, "driver", "Suppressed 120 messages from ssh.service");
+    suppressed(f, "driver", "Suppressed 5 messages from sshd@1-192.0.2.1:22.service");
+    suppressed(f, "driver", "Suppressed 7 messages from chatty.service");
+    suppressed(f, "journal", "Suppressed 1000 messages from ssh.service");
+    suppressed(f, "driver", "Suppressed x messages from ssh.service");
+    suppressed(f, "driver", "Suppressed 0 messages from ssh.service");
+    suppressed(f, "driver", "Suppressed 99999999999999999999 messages from ssh.service");
+    entry_of_unit(f, "login-host.service", "2");
+    suppressed(f, "driver", "Suppressed 3 messages from login-host.service");
+    entry(f, "3");
+    end_entries(f);
+    begin();
+    await_lines(3);
+    settle();
+    ck_assert_str_eq(got, "1|2|3|");
+    ck_assert_uint_eq(counters().suppressed, 128);
+    ck_assert_uint_eq(counters().gaps, 3);
+    ck_assert_uint_eq(times_logged("gap: journald dropped 120 messages of ssh.service"),
+                      1);
+    save_cursor();
+    crash();
+    begin();
+    settle();
+    ck_assert_uint_eq(counters().suppressed, 0);
+}
+END_TEST
+
+/* Where the text of an entry stands in a file. */
+static long find_in_file(const char *path, const char *text, size_t n)
+{
+    static char buf[16 << 20];
+    FILE *f = fopen(path, "r");
+    size_t size;
+    char *p;
+
+    ck_assert_ptr_nonnull(f);
+    size = fread(buf, 1, sizeof(buf), f);
+    fclose(f);
+    p = memmem(buf, size, text, n);
+    ck_assert_ptr_nonnull(p);
+    return p - buf;
+}
+
+static void wipe(const char *path, long at, size_t n)
+{
+    FILE *f = fopen(path, "r+");
+
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_eq(fseek(f, at, SEEK_SET), 0);
+    for (size_t i = 0; i < n; i++)
+        fputc(0, f);
+    fclose(f);
+}
+
+START_TEST(damage_in_a_file_is_a_gap_and_little_is_lost)
+{
+    static const char text[] = "MESSAGE=600";
+    char path[96], *p;
+    size_t n;
+
+    numbered("a", 1, 1000);
+    numbered("b", 1001, 1200);
+    snprintf(path, sizeof(path), "%s/a.journal", dir);
+    wipe(path, find_in_file(path, text, sizeof(text) - 1) - 8, 300);
+    begin();
+    run_until(1000, 1, 20000000);
+    settle();
+    ck_assert_uint_eq(counters().gaps, 1);
+    ck_assert_uint_eq(times_logged("gap: "), 1);
+    ck_assert_msg(strncmp(got, "1|2|3|", 6) == 0, "%.50s", got);
+    ck_assert_ptr_nonnull(strstr(got, "|1001|1002|"));
+    ck_assert_ptr_nonnull(strstr(got, "|1199|1200|"));
+    ck_assert_uint_ge(lines, 1100);
+    n = 0;
+    for (p = got; *p; p = strchr(p, '|') + 1) { /* each once and in order */
+        size_t number = strtoul(p, NULL, 10);
+
+        ck_assert_uint_gt(number, n);
+        n = number;
+    }
+}
+END_TEST
+
+START_TEST(a_file_that_cannot_be_opened_is_a_gap)
 {
     char path[96];
 
@@ -575,6 +689,87 @@ START_TEST(damaged_file_does_not_stop_the_others)
     await_lines(3);
     settle();
     ck_assert_str_eq(got, "4|5|6|");
+    ck_assert_uint_eq(counters().gaps, 1);
+    ck_assert_ptr_nonnull(strstr(logged, "a.journal cannot be read"));
+}
+END_TEST
+
+START_TEST(a_damaged_file_from_before_the_cursor_is_none)
+{
+    char path[96];
+    FILE *f;
+
+    clock_of_entries = ((int64_t)time(NULL) + 60) * 1000000; /* younger than the file */
+    numbered("a", 1, 3);
+    begin();
+    await_lines(3);
+    save_cursor();
+    crash();
+    snprintf(path, sizeof(path), "%s/old.journal", dir);
+    f = fopen(path, "w");
+    ck_assert_ptr_nonnull(f);
+    fputs("no journal at all", f);
+    fclose(f);
+    begin();
+    settle();
+    ck_assert_uint_eq(counters().gaps, 0);
+}
+END_TEST
+
+START_TEST(a_clock_that_was_set_back_does_not_stop_the_reading)
+{
+    from_beginning = false;
+    ck_assert_int_gt(
+        asprintf(&cursor, "@%" PRId64, ((int64_t)time(NULL) + 3600) * 1000000), 0);
+    begin();
+    settle();
+    ck_assert_uint_eq(counters().gaps, 1);
+    ck_assert_uint_eq(times_logged("the clock has been set back"), 1);
+    clock_of_entries = (int64_t)time(NULL) * 1000000 + 1000000;
+    numbered("a", 1, 2);
+    await_lines(2);
+    ck_assert_str_eq(got, "1|2|");
+}
+END_TEST
+
+START_TEST(entries_with_an_earlier_time_are_read_as_they_come)
+{
+    numbered("a", 1, 3);
+    begin();
+    await_lines(3);
+    clock_of_entries -= INT64_C(3600000000);
+    numbered("a", 4, 5);
+    await_lines(5);
+    save_cursor();
+    crash();
+    numbered("a", 6, 7);
+    begin();
+    await_lines(7);
+    settle();
+    ck_assert_str_eq(got, "1|2|3|4|5|6|7|");
+    ck_assert_uint_eq(counters().gaps, 0);
+}
+END_TEST
+
+START_TEST(rotation_and_vacuum_lose_nothing_that_was_there)
+{
+    char from[96], to[96];
+
+    numbered("system", 1, 3);
+    begin();
+    await_lines(3);
+    for (int i = 0; i < 4; i++) {
+        snprintf(from, sizeof(from), "%s/system.journal", dir);
+        snprintf(to, sizeof(to), "%s/system@%d.journal", dir, i);
+        ck_assert_int_eq(rename(from, to), 0);
+        numbered("system", 4 + 3 * i, 6 + 3 * i);
+        await_lines(6 + 3 * (size_t)i);
+        ck_assert_int_eq(unlink(to), 0);
+        run_for(20000);
+    }
+    settle();
+    ck_assert_str_eq(got, "1|2|3|4|5|6|7|8|9|10|11|12|13|14|15|");
+    ck_assert_uint_eq(counters().gaps, 0);
 }
 END_TEST
 
@@ -615,7 +810,13 @@ int main(void)
     tcase_add_test(tc, refused_entry_is_given_after_the_resume);
     tcase_add_test(tc, refused_first_entry_is_not_lost);
     tcase_add_test(tc, pause_at_the_end_forgets_nothing);
-    tcase_add_test(tc, damaged_file_does_not_stop_the_others);
+    tcase_add_test(tc, messages_that_journald_dropped_are_a_gap);
+    tcase_add_test(tc, damage_in_a_file_is_a_gap_and_little_is_lost);
+    tcase_add_test(tc, a_file_that_cannot_be_opened_is_a_gap);
+    tcase_add_test(tc, a_damaged_file_from_before_the_cursor_is_none);
+    tcase_add_test(tc, a_clock_that_was_set_back_does_not_stop_the_reading);
+    tcase_add_test(tc, entries_with_an_earlier_time_are_read_as_they_come);
+    tcase_add_test(tc, rotation_and_vacuum_lose_nothing_that_was_there);
     suite_add_tcase(suite, tc);
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);
