@@ -248,11 +248,15 @@ class Lab(contextlib.AbstractContextManager):
         self.mail.stop()
         if self.rdap:
             self.rdap.stop()
-        if kind and issubclass(kind, Exception):
+        # A leak or a fault that a checker found at the end shows in the exit status only.
+        ended = [daemon.process.returncode for daemon in self.daemons]
+        badly = any(code not in (0, -signal.SIGKILL) for code in ended)
+        if kind and issubclass(kind, Exception) or badly:
             for daemon in self.daemons:
                 print(f"--- {os.path.basename(daemon.log_path)}", file=sys.stderr)
                 sys.stderr.write(daemon.text()[-6000:])
         shutil.rmtree(self.dir, ignore_errors=True)
+        check(kind or not badly, f"exit status of the daemons: {ended}")
 
     def registry(self, script=None, tls=None):
         self.rdap = Registry(self.dir, script, tls)
