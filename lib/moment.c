@@ -15,6 +15,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "zone.h"
+
 #define SEC_PER_DAY  INT64_C(86400)
 #define DURATION_MAX (10000 * SEC_PER_DAY)
 
@@ -165,11 +167,15 @@ bool moment_parse_rfc3339(const char *text, size_t n, struct stamp *ret)
 }
 
 /* The offset that the zone has at a moment; false when the C library cannot tell. */
-static bool zone_offset(int64_t sec, int64_t *ret)
+static bool zone_offset(const struct zone *zone, int64_t sec, int64_t *ret)
 {
     time_t t = (time_t)sec;
     struct tm tm;
 
+    if (zone) {
+        *ret = zone_at(zone, sec);
+        return true;
+    }
     if (!localtime_r(&t, &tm))
         return false;
     *ret = tm.tm_gmtoff;
@@ -177,19 +183,19 @@ static bool zone_offset(int64_t sec, int64_t *ret)
 }
 
 /* The moments that a local time is: two where the clock was put back over it. */
-static struct moment_hour local_readings(const struct civil *c)
+static struct moment_hour local_readings(const struct zone *zone, const struct civil *c)
 {
     struct moment_hour r = {0};
     int64_t local = sec_from_civil(c);
     int64_t offsets[2], holds;
 
-    if (!zone_offset(local - SEC_PER_DAY, &offsets[0]) ||
-        !zone_offset(local + SEC_PER_DAY, &offsets[1]))
+    if (!zone_offset(zone, local - SEC_PER_DAY, &offsets[0]) ||
+        !zone_offset(zone, local + SEC_PER_DAY, &offsets[1]))
         return r;
     for (int i = 0; i < (offsets[0] == offsets[1] ? 1 : 2); i++) {
         int64_t t = local - offsets[i];
 
-        if (zone_offset(t, &holds) && holds == offsets[i])
+        if (zone_offset(zone, t, &holds) && holds == offsets[i])
             r.readings[r.n++] = t;
     }
     if (r.n == 0)
@@ -199,7 +205,8 @@ static struct moment_hour local_readings(const struct civil *c)
 
 /* Fills the three years for the start of the hour of *c. Returns whether that answers
  * for the whole hour: not so when the zone changes within it. */
-static bool learn_hour(const struct civil *c, int64_t year, struct moment_hour years[3])
+static bool learn_hour(const struct zone *zone, const struct civil *c, int64_t year,
+                       struct moment_hour years[3])
 {
     bool whole = true;
 
@@ -214,8 +221,8 @@ static bool learn_hour(const struct civil *c, int64_t year, struct moment_hour y
         start.min = start.sec = 0;
         end = start;
         end.min = end.sec = 59;
-        years[i] = local_readings(&start);
-        last = local_readings(&end);
+        years[i] = local_readings(zone, &start);
+        last = local_readings(zone, &end);
         whole = whole && last.n == years[i].n;
         for (int k = 0; whole && k < last.n; k++)
             whole = last.readings[k] == years[i].readings[k] + 3599;
@@ -224,7 +231,8 @@ static bool learn_hour(const struct civil *c, int64_t year, struct moment_hour y
 }
 
 /* As learn_hour() for the very second of *c. */
-static void learn_second(const struct civil *c, int64_t year, struct moment_hour years[3])
+static void learn_second(const struct zone *zone, const struct civil *c, int64_t year,
+                         struct moment_hour years[3])
 {
     for (int i = 0; i < 3; i++) {
         struct civil at = *c;
@@ -232,13 +240,13 @@ static void learn_second(const struct civil *c, int64_t year, struct moment_hour
         years[i].n = 0;
         at.year = year - 1 + i;
         if (at.day <= month_days(at.year, at.month))
-            years[i] = local_readings(&at);
+            years[i] = local_readings(zone, &at);
     }
 }
 
 /* The candidate of the year that the contract names; false when there is none. */
-static bool choose(const struct moment_hour years[3], int64_t into_hour,
-                   int64_t reference, bool live, int64_t *ret)
+static bool choose(const struct moment_cache *cache, const struct moment_hour years[3],
+                   int64_t into_hour, int64_t reference, bool live, int64_t *ret)
 {
     bool found = false;
     int64_t best = 0;
@@ -246,11 +254,15 @@ static bool choose(const struct moment_hour years[3], int64_t into_hour,
     for (int i = 0; i < 3; i++) {
         int64_t t, distance, best_distance;
 
-        if (years[i].n == 0)
+        if (years[i].n == 0 || (cache->year != 0 && i != 1))
             continue;
         t = (years[i].readings[years[i].n - 1] + into_hour) * USEC_PER_SEC;
-        if (t > reference)
+        if (cache->fold == 1 || (cache->fold == 0 && t > reference))
             t = (years[i].readings[0] + into_hour) * USEC_PER_SEC;
+        if (cache->year != 0) {
+            *ret = t;
+            return true;
+        }
         if (!live) {
             if (t > reference + SEC_PER_DAY * USEC_PER_SEC)
                 break;
@@ -301,19 +313,19 @@ bool moment_parse_rfc3164_cached(struct moment_cache *cache, const char *text, s
     if (memcmp(cache->hour, text, sizeof(cache->hour)) != 0 ||
         reference - cache->reference > 60 * USEC_PER_SEC ||
         cache->reference - reference > 60 * USEC_PER_SEC) {
-        *cache = (struct moment_cache){0};
-        year = civil_from_sec(floor_div(reference, USEC_PER_SEC)).year;
-        if (learn_hour(&c, year, years)) {
+        cache->hour[0] = '\0';
+        year = cache->year != 0 ? cache->year : moment_year(reference);
+        if (learn_hour(cache->zone, &c, year, years)) {
             memcpy(cache->hour, text, sizeof(cache->hour));
             cache->reference = reference;
             memcpy(cache->years, years, sizeof(years));
         } else {
-            learn_second(&c, year, years);
+            learn_second(cache->zone, &c, year, years);
             into_hour = 0;
             use = years;
         }
     }
-    if (!choose(use, into_hour, reference, live, &t))
+    if (!choose(cache, use, into_hour, reference, live, &t))
         return false;
     ret->usec = t + (leap ? USEC_PER_SEC - 1 : 0);
     ret->digits = 0;
@@ -326,6 +338,13 @@ bool moment_parse_rfc3164(const char *text, size_t n, int64_t reference, bool li
     struct moment_cache none = {0};
 
     return moment_parse_rfc3164_cached(&none, text, n, reference, live, ret);
+}
+
+int32_t moment_year(int64_t usec)
+{
+    int64_t year = civil_from_sec(floor_div(usec, USEC_PER_SEC)).year;
+
+    return year > 9999 ? 9999 : year < 1 ? 1 : (int32_t)year;
 }
 
 /* All texts here fit by the widths of their parts; should one not, it says so. */

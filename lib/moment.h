@@ -38,10 +38,18 @@ bool moment_parse_rfc3339(const char *text, size_t n, struct stamp *ret);
 bool moment_parse_rfc3164(const char *text, size_t n, int64_t reference, bool live,
                           struct stamp *ret);
 
-/* What the last moment_parse_rfc3164_cached() learned about one local hour, so that a
- * log's next line costs no look into the time zone; {0} knows nothing. It holds for
- * references within a minute of each other, so that a tzset(3) takes effect soon. */
+struct zone;
+
+/* What is known of a log beside its lines, and what the last
+ * moment_parse_rfc3164_cached() learned about one local hour, so that the next line costs
+ * no look into the time zone; {0} knows nothing. It holds for references within a minute
+ * of each other, so that a tzset(3) takes effect soon. Who changes zone or year clears
+ * hour[0]. */
 struct moment_cache {
+    const struct zone *zone; /* NULL: that of the process */
+    int32_t year;            /* 0: the one that the reference suggests */
+    uint8_t fold;            /* a repeated hour's reading: 1 or 2; 0: by the reference */
+
     char hour[9]; /* "Nov 22 21" */
     int64_t reference;
     struct moment_hour {
@@ -50,9 +58,12 @@ struct moment_cache {
     } years[3];              /* the year before the reference's, that one, the next */
 };
 
-/* The same, remembering the hour in *cache. */
+/* The same, remembering the hour in *cache. With a year in it, that is the year. */
 bool moment_parse_rfc3164_cached(struct moment_cache *cache, const char *text, size_t n,
                                  int64_t reference, bool live, struct stamp *ret);
+
+/* The year (UTC) of a moment. */
+int32_t moment_year(int64_t usec);
 
 /* "2026-11-22T21:36:13.123456Z", with stamp.digits digits; "-" for STAMP_NONE. */
 char *moment_format_rfc3339(struct stamp stamp, char buf[static MOMENT_TEXT_MAX]);
