@@ -33,7 +33,7 @@ undefined() { # REGEX
 expect_nothing "only daemon/loop.c uses libevent" includes event2/ 'loop'
 expect_nothing "only daemon/fetch.c and deliver.c use libcurl" includes curl/ 'fetch|deliver'
 expect_nothing "only the journal, the log and the notifications use libsystemd" \
-    includes systemd/ 'journal|log|notify|mtalog'
+    includes systemd/ 'journal|journal-entry|journal-files|log|notify|mtalog'
 expect_nothing "lib/ includes nothing of daemon/" \
     grep -nE '#include *"(\.\./)?daemon/' "$src"/lib/*.c "$src"/lib/*.h
 expect_nothing "lib/ links no event loop, no curl, no libsystemd" \
