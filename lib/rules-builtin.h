@@ -5,5 +5,10 @@
 #include "rules.h"
 
 extern const struct rule_service rules_sshd;
+/* rules-others.c */
+extern const struct rule_service rules_dropbear, rules_vsftpd, rules_proftpd, rules_login;
+/* rules-mail.c */
+extern const struct rule_service rules_dovecot, rules_dovecot_pam, rules_postfix,
+    rules_exim;
 
 #endif

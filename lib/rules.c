@@ -97,7 +97,7 @@ int rules_add(struct rules *rules, const struct rule_service *service, size_t *r
 static bool writes(const struct rule_service *service, struct slice program)
 {
     for (const char *const *p = service->programs; *p; p++)
-        if (slice_equal_str(program, *p))
+        if (program.n > 0 && program.p[0] == (*p)[0] && slice_equal_str(program, *p))
             return true;
     return false;
 }
