@@ -44,6 +44,11 @@ static void print_string(struct slice s)
     putchar_unlocked('"');
 }
 
+void scan_print_json_string(const char *bytes, size_t n)
+{
+    print_string((struct slice){bytes, n});
+}
+
 static const char *truth(bool value)
 {
     return value ? "true" : "false";

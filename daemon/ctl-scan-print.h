@@ -4,12 +4,14 @@
 #define CTL_SCAN_PRINT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "addr.h"
 #include "moment.h"
 
 struct attempt;
+struct attempts_explanation;
 
 /* What is kept of a burst until the end. */
 struct scan_burst {
@@ -29,7 +31,13 @@ struct scan_sums {
 
 void scan_print_attempt(bool json, const struct attempt *attempt, bool reportable,
                         const char *file, uint64_t line);
+/* What attempts_explain() said of a line of n bytes. */
+void scan_print_explanation(bool json, const struct attempts_explanation *why,
+                            const char *text, size_t n, const char *file, uint64_t line);
 void scan_print_bursts(bool json, const struct scan_burst *bursts, size_t n);
 void scan_print_summary(bool json, const struct scan_sums *sums);
+
+/* A string of foreign bytes, as JSON. */
+void scan_print_json_string(const char *bytes, size_t n);
 
 #endif

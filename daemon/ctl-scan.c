@@ -38,7 +38,7 @@ DEFINE_CLEANUP(struct tracker *, tracker_free)
 #define LINE_BITS 40 /* of an attempt's mark; the rest is the file's place */
 
 struct options {
-    bool json, summary;
+    bool json, summary, explain;
     int64_t now; /* or MOMENT_NONE */
     const char *config;
 };
@@ -139,7 +139,8 @@ static int take_attempt(void *userdata, const struct attempt *attempt)
 {
     struct scan *s = userdata;
 
-    if (s->print && attempt->kind != ATTEMPT_BLOCKED)
+    if (s->print && attempt->kind != ATTEMPT_BLOCKED &&
+        (s->options->json || !s->options->explain))
         scan_print_attempt(s->options->json, attempt,
                            is_reportable(s->config, &attempt->source),
                            s->inputs[attempt->mark >> LINE_BITS].name,
@@ -153,6 +154,18 @@ static int take_attempt(void *userdata, const struct attempt *attempt)
     return tracker_attempt(s->tracker, attempt, CLOCK_UNKNOWN, 0);
 }
 
+/* Before the line has any effect, in a pass that prints. */
+static void explain(const struct scan *s, const char *line, size_t n, uint64_t number)
+{
+    struct attempts_explanation why;
+
+    if (!s->print || !s->options->explain)
+        return;
+    attempts_explain(s->attempts, line, n, s->reference, &why);
+    scan_print_explanation(s->options->json, &why, line, n, s->inputs[s->file].name,
+                           number);
+}
+
 static int on_line(void *userdata, const char *line, size_t n, uint64_t end)
 {
     struct scan *s = userdata;
@@ -162,6 +175,7 @@ static int on_line(void *userdata, const char *line, size_t n, uint64_t end)
     int r, q;
 
     s->given++;
+    explain(s, line, n, s->given + skipped);
     attempts_mark(s->attempts, s->file << LINE_BITS | (s->given + skipped));
     r = attempts_line(s->attempts, line, n, s->reference, false, &attempt);
     if (r < 0)
@@ -438,12 +452,13 @@ static int run(const struct options *options, char **names, size_t n)
 }
 
 static const char usage[] =
-    "usage: abuse-reporterctl scan [--json] [--summary] [--now TIME] [-c FILE] "
-    "FILE...|-\n"
+    "usage: abuse-reporterctl scan [--json] [--explain] [--summary] [--now TIME]\n"
+    "                              [-c FILE] FILE...|-\n"
     "\n"
     "Shows what the rules see in finished logs: login attempts, bursts, and sums.\n"
     "\n"
     "  --json      one JSON object a line\n"
+    "  --explain   for each line, which rule took which bytes, or why none did\n"
     "  --summary   only the last of these objects, the sums\n"
     "  --now TIME  when the log was written, for times without a year (RFC 3339,\n"
     "              2026-11-22T21:36:13Z); else a file's time of change, or the present\n"
@@ -461,9 +476,13 @@ static int misused(const char *what, const char *why)
 int ctl_scan(int argc, char **argv)
 {
     static const struct option longs[] = {
-        {"json", no_argument, NULL, 'j'},      {"summary", no_argument, NULL, 's'},
-        {"now", required_argument, NULL, 'n'}, {"config", required_argument, NULL, 'c'},
-        {"help", no_argument, NULL, 'h'},      {0},
+        {"json", no_argument, NULL, 'j'},
+        {"summary", no_argument, NULL, 's'},
+        {"explain", no_argument, NULL, 'e'},
+        {"now", required_argument, NULL, 'n'},
+        {"config", required_argument, NULL, 'c'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
     };
     struct options options = {.now = MOMENT_NONE};
     struct stamp now;
@@ -473,6 +492,7 @@ int ctl_scan(int argc, char **argv)
     for (int c; (c = getopt_long(argc, argv, ":c:h", longs, NULL)) != -1;)
         switch (c) {
         case 'j': options.json = true; break;
+        case 'e': options.explain = true; break;
         case 's': options.summary = true; break;
         case 'c': options.config = optarg; break;
         case 'h': fputs(usage, stdout); return EX_OK;

@@ -179,6 +179,71 @@ int attempts_parsed(struct attempts *a, const struct logline *line, struct attem
     return recognise(a, line, &result, &known) ? take(a, &known, ret) : 0;
 }
 
+static const char *meaning_words(const struct rules_result *result)
+{
+    switch (result->meaning) {
+    case RULE_REFUSED: return "a refused credential";
+    case RULE_SUCCESS: return "a login that succeeded";
+    case RULE_REFUSED_KEY: return "a refused key, which counts only where configured";
+    case RULE_OWN: return "a refusal in the program's words, paired with PAM's";
+    case RULE_PAM: return "a refusal in PAM's words, paired with the program's";
+    case RULE_UNKNOWN_USER:
+        return "a name that does not exist, which counts when its session ends without a "
+               "refused credential";
+    case RULE_BEGIN: return "the beginning of a session";
+    case RULE_END: return "the end of a session";
+    case RULE_BLOCKED: return "a connection that was dropped, a figure of its own";
+    case RULE_NOISE: return "no attempt, but it names the session's source";
+    }
+    return "";
+}
+
+static void explain_rule(const struct rules_result *result,
+                         struct attempts_explanation *ret)
+{
+    ret->fate = ATTEMPTS_RULE;
+    ret->template = result->template;
+    ret->service = result->service;
+    ret->meaning = meaning_words(result);
+    ret->source = result->match.source_text;
+    ret->port = result->match.port_text;
+    ret->user = result->match.user;
+}
+
+void attempts_explain(const struct attempts *a, const char *text, size_t n,
+                      int64_t reference, struct attempts_explanation *ret)
+{
+    struct rules_result result;
+    struct moment_cache cache = {0};
+    struct logline line;
+    struct slice time, message;
+
+    *ret = (struct attempts_explanation){.fate = ATTEMPTS_GARBAGE, .repeats = 1};
+    ret->why = logline_garbage(text, n, &ret->at);
+    if (ret->why || logline_split(text, n, &line, &time) != 0)
+        return;
+    ret->program = line.program;
+    ret->message = message = line.message;
+    if (!unfold(&message, &ret->repeats)) {
+        ret->fate = ATTEMPTS_REPEAT;
+        return;
+    }
+    switch (rules_match(a->rules, line.program, message, &result)) {
+    case 0: break;
+    case RULE_E_TRUNCATED: ret->fate = ATTEMPTS_TRUNCATED; return;
+    case RULE_E_AMBIGUOUS: ret->fate = ATTEMPTS_AMBIGUOUS; return;
+    default:
+        ret->fate = rules_know(a->rules, line.program) ? ATTEMPTS_NONE : ATTEMPTS_PROGRAM;
+        return;
+    }
+    if (!logline_time(time, &cache, reference, false, &line.time)) {
+        ret->why = "its date does not exist";
+        ret->at = (size_t)(time.p - text);
+        return;
+    }
+    explain_rule(&result, ret);
+}
+
 void attempts_mark(struct attempts *a, uint64_t mark)
 {
     a->mark = mark;

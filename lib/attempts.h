@@ -83,6 +83,30 @@ int attempts_line(struct attempts *a, const char *line, size_t n, int64_t refere
 /* The same for a line that is parsed already, such as a journal entry. */
 int attempts_parsed(struct attempts *a, const struct logline *line, struct attempt *ret);
 
+/* What attempts_line() makes of a line, for people who ask why. It counts nothing and
+ * changes nothing. */
+enum attempts_fate {
+    ATTEMPTS_GARBAGE,   /* no syslog line: why and at */
+    ATTEMPTS_PROGRAM,   /* no rule is about the program */
+    ATTEMPTS_NONE,      /* no template of the program fits */
+    ATTEMPTS_REPEAT,    /* "message repeated" that is cut, or counts what cannot be */
+    ATTEMPTS_TRUNCATED, /* as attempts_counters */
+    ATTEMPTS_AMBIGUOUS,
+    ATTEMPTS_RULE, /* a rule fits: the rest is filled */
+};
+struct attempts_explanation {
+    enum attempts_fate fate;
+    const char *why; /* ATTEMPTS_GARBAGE: a clause without a full stop */
+    size_t at;       /* the byte of the line where that shows, from 0 */
+    struct slice program, message; /* where there is a header; p is NULL else */
+    const char *template, *service;
+    const char *meaning; /* in words */
+    uint64_t repeats;    /* N of "message repeated N times", else 1 */
+    struct slice source, port, user; /* inside the line; p is NULL where there is none */
+};
+void attempts_explain(const struct attempts *a, const char *line, size_t n,
+                      int64_t reference, struct attempts_explanation *ret);
+
 /* A number of the caller's that the attempts of the lines to come shall carry. */
 void attempts_mark(struct attempts *a, uint64_t mark);
 

@@ -229,6 +229,36 @@ int logline_split(const char *text, size_t n, struct logline *ret, struct slice 
     return 0;
 }
 
+const char *logline_garbage(const char *text, size_t n, size_t *ret_at)
+{
+    struct logline line;
+    struct slice s = {text, n}, time;
+    bool rfc5424;
+
+    *ret_at = 0;
+    if (logline_split(text, n, &line, &time) == 0)
+        return NULL;
+    if (n == 0 || (n == 1 && text[0] == '\r'))
+        return "the line is empty";
+    for (size_t i = 0; i < n; i++)
+        if (is_control((unsigned char)text[i]) && !(i + 1 == n && text[i] == '\r')) {
+            *ret_at = i;
+            return "a control byte stands in it, which no syslog daemon writes";
+        }
+    if (!skip_priority(&s))
+        return "it begins with <, but with no priority such as <38>";
+    rfc5424 = slice_starts(s, "1 ");
+    if (rfc5424)
+        s = skip(s, 2);
+    *ret_at = (size_t)(s.p - text);
+    if (!take_time(&s, &time))
+        return "no time in a form of syslog's stands at its beginning";
+    *ret_at = (size_t)(s.p - text);
+    return rfc5424 ? "what follows the time is no header of RFC 5424"
+                   : "what follows the time is no host and then a program's name with a "
+                     "colon, such as \"host sshd[1]: \"";
+}
+
 bool logline_time(struct slice time, struct moment_cache *cache, int64_t reference,
                   bool live, struct stamp *ret)
 {

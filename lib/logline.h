@@ -35,6 +35,10 @@ struct logline {
 int logline_parse(const char *line, size_t n, int64_t reference, int live,
                   struct logline *ret);
 
+/* Why logline_split() takes a line for garbage, a clause without a full stop (static), and
+ * where in the line it shows; NULL when it does not. */
+const char *logline_garbage(const char *line, size_t n, size_t *ret_at);
+
 /* The same in two steps, for a reader that needs the time of few of its lines: the first
  * cuts, puts the text of the time to *ret_time and leaves ret->time at STAMP_NONE. */
 int logline_split(const char *line, size_t n, struct logline *ret,

@@ -164,6 +164,7 @@ static int match_service(const struct compiled *c, struct slice message,
         result.service = service->name;
         result.family = service->family ? service->family : service->name;
         result.flags = service->flags;
+        result.template = row->template;
         if (!found)
             *ret = result;
         else if (!agree(ret, &result))
@@ -187,6 +188,14 @@ static int match_compiled(const struct compiled *c, struct slice message,
     if (message.n == 0 || !c->first[(unsigned char)message.p[0]])
         return RULE_E_NONE;
     return match_service(c, message, ret);
+}
+
+bool rules_know(const struct rules *rules, struct slice program)
+{
+    for (size_t i = 0; i < rules->n; i++)
+        if (writes(rules->services[i].service, program))
+            return true;
+    return false;
 }
 
 int rules_match(const struct rules *rules, struct slice program, struct slice message,

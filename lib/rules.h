@@ -162,7 +162,11 @@ struct rules_result {
     bool unknown_user; /* of the first row that fits */
     const char *service, *family;
     unsigned flags;
+    const char *template; /* of that row */
 };
+
+/* Whether any rule is about what this program writes. */
+bool rules_know(const struct rules *rules, struct slice program);
 
 /* Asks all services of the program. Returns 0 and fills *ret, or RULE_E_NONE,
  * RULE_E_TRUNCATED, RULE_E_AMBIGUOUS. */

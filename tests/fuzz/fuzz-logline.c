@@ -26,7 +26,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct logline line = {.pid = -2};
     int r = logline_parse((const char *)data, size, REFERENCE, size % 2, &line);
+    size_t at;
 
+    require((logline_garbage((const char *)data, size, &at) != NULL) ==
+            (r == LOGLINE_E_EMPTY || r == LOGLINE_E_GARBAGE));
+    require(at <= size);
     if (r != 0) {
         require(r >= LOGLINE_E_EMPTY && r <= LOGLINE_E_TIME && line.pid == -2);
         return 0;

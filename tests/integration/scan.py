@@ -86,6 +86,65 @@ def a_success_is_an_attempt_but_not_in_the_sum():
     check(found[-1]["attempts"] == 0, found)
 
 
+HEAD = b"Nov 22 21:36:13 h "
+REFUSED = b"Failed password for root from 203.0.113.5 port 40000 ssh2"
+EXPLAINED = [  # a line, its fate, and words of why
+    (HEAD + b"sshd[7]: " + REFUSED, "rule", "a refused credential"),
+    (HEAD + b"sshd[7]: message repeated 3 times: [ " + REFUSED + b"]", "rule", "refused"),
+    (HEAD + b"sshd[7]: Accepted password for bob from 203.0.113.5 port 40000 ssh2", "rule",
+     "succeeded"),
+    (HEAD + b"sshd[7]: Invalid user bob from 203.0.113.5 port 40000", "rule", "session ends"),
+    (HEAD + b"sshd[7]: message repeated 3 times: [ " + REFUSED, "repeat", "cut off"),
+    (HEAD + b"sshd[7]: hello", "none", "no template"),
+    (HEAD + b"cron[7]: hello", "program", "no rule is about"),
+    (HEAD + b"sshd[7]: Failed password for a:b from 203.0.113.5 port 40000 ssh2",
+     "ambiguous", "more than one reading"),
+    (HEAD + b"sshd[7]: Failed password for " + b"x" * 460 + b" from 192.0.2.1 port 1 ssh2",
+     "truncated", "cut it off"),
+    (HEAD + b"evil sshd[7]: " + REFUSED, "garbage", "no host and then a program"),
+    (b"Nov 31 21:36:13 h sshd[7]: " + REFUSED, "garbage", "date does not exist"),
+    (b"hello", "garbage", "no time"),
+    (b"<x> " + HEAD + b"sshd[7]: x", "garbage", "no priority"),
+    (b"1 2026-11-22T21:36:13Z h", "garbage", "RFC 5424"),
+    (HEAD + b"sshd[7]: a\x1b[31mb", "garbage", "control byte"),
+    (b"", "garbage", "empty"),
+]
+
+
+@case
+def each_line_is_explained():
+    text = b"".join(line + b"\n" for line, _, _ in EXPLAINED)
+    found = of_kind(scan("--json", "--explain", "-", stdin=text), "line")
+    check(len(found) == len(EXPLAINED), found)
+    for number, ((line, fate, words), got) in enumerate(zip(EXPLAINED, found), 1):
+        check(got["fate"] == fate and words in got["why"] and got["line"] == number, got)
+        for part in ("program", "message", "source", "port", "user"):
+            if got[part]:
+                cut = line[got[part]["from"]:got[part]["to"]].decode()
+                check(cut == got[part]["text"], (part, got))
+        check((got["rule"] is not None) == (fate == "rule"), got)
+    check(found[0]["source"]["text"] == "203.0.113.5", found[0])
+    check(found[0]["user"]["text"] == "root" and found[0]["port"]["text"] == "40000", found[0])
+    check(found[0]["rule"] == "Failed password for {user} from {addr} port {port} ssh2", found[0])
+    check(found[1]["repeats"] == 3 and found[1]["service"] == "sshd", found[1])
+    check(found[9]["at"] == 16, found[9])
+
+
+@case
+def an_explanation_is_harmless_and_fits_a_terminal():
+    text = b"".join(line + b"\n" for line, _, _ in EXPLAINED) + HEAD + \
+        b"sshd[7]: Failed password for \xff\xfe" + b"y" * 200 + b" from 203.0.113.5 port 1 ssh2\n"
+    out, _ = scan("--explain", "-", stdin=text, text=True)
+    check(out.isascii() and out.replace("\n", "").isprintable(), out)
+    check(max(len(line) for line in out.splitlines()) <= 80, out)
+    check("  source   203.0.113.5  (57-68)" in out, out)
+    check("  rule     Failed password for {user} from {addr} port {port} ssh2" in out, out)
+    check("  user     \\xff\\xfeyyy" in out and "...  (47-249)" in out, out)
+    check("TIME (UTC)" not in out, "attempts between the explanations")
+    plain = of_kind(scan("--json", "-", stdin=text), "summary")
+    check(of_kind(scan("--json", "--explain", "-", stdin=text), "summary") == plain, plain)
+
+
 @case
 def rules_of_the_configuration_are_tried():
     log = write("app.log", "".join(

@@ -195,6 +195,34 @@ START_TEST(every_cut_of_a_line_is_survived)
 }
 END_TEST
 
+static void expect_garbage(const char *text, size_t at, const char *want)
+{
+    size_t got_at;
+    const char *got = logline_garbage(text, strlen(text), &got_at);
+
+    ck_assert_msg(got && strstr(got, want), "\"%s\": %s", text, got ? got : "no garbage");
+    ck_assert_msg(got_at == at, "\"%s\": at %zu, not %zu", text, got_at, at);
+}
+
+START_TEST(what_makes_a_line_garbage_can_be_told)
+{
+    size_t at;
+
+    expect_garbage("", 0, "empty");
+    expect_garbage("\r", 0, "empty");
+    expect_garbage("Nov 22 21:36:13 h sshd[1]: a\x01", 28, "control byte");
+    expect_garbage("Nov 22 21:36:13 h sshd[1]: a\r\r", 28, "control byte");
+    expect_garbage("<38 Nov 22 21:36:13 h sshd[1]: a", 0, "priority");
+    expect_garbage("<38>hello", 4, "no time");
+    expect_garbage("<38>1 hello", 6, "no time");
+    expect_garbage("Nov 22 21:36:13 h evil sshd[1]: a", 16, "no host and then");
+    expect_garbage("Nov 22 21:36:13 sshd[1]: a", 16, "no host and then");
+    expect_garbage("1 2026-11-22T21:36:13Z h sshd 1 - [x", 23, "RFC 5424");
+    ck_assert_ptr_null(logline_garbage("Nov 31 21:36:13 h sshd[1]: a", 28, &at));
+    ck_assert_ptr_null(logline_garbage("Nov 22 21:36:13 h sshd[1]: a\r", 29, &at));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("logline");
@@ -209,6 +237,7 @@ int main(void)
     tcase_add_test(tc, control_bytes_anywhere_make_a_line_garbage);
     tcase_add_test(tc, a_forged_second_header_is_no_header);
     tcase_add_test(tc, a_date_that_does_not_exist_is_told_apart);
+    tcase_add_test(tc, what_makes_a_line_garbage_can_be_told);
     tcase_add_test(tc, every_cut_of_a_line_is_survived);
     suite_add_tcase(suite, tc);
     srunner_run_all(runner, CK_ENV);
