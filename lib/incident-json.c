@@ -95,13 +95,14 @@ static json_t *tail_item(const struct incident *inc, unsigned i)
 int incident_detail_json(const struct incident *inc, char **ret)
 {
     _cleanup_(json_decrefp) json_t *root = json_pack(
-        "{sisosIsosbsosbs[III]sIsIsI}", "v", DETAIL_VERSION, "addrs",
+        "{sisosIsosbsosbs[III]sIsIsIsb}", "v", DETAIL_VERSION, "addrs",
         list(inc, inc->n_addrs, addr_item), "addrs_more", (json_int_t)inc->addrs_more,
         "ports", list(inc, inc->n_ports, port_item), "ports_more", (int)inc->ports_more,
         "users", list(inc, inc->n_users, user_item), "users_more", (int)inc->users_more,
         "clock", (json_int_t)inc->clock_attempts[0], (json_int_t)inc->clock_attempts[1],
         (json_int_t)inc->clock_attempts[2], "clock_error", (json_int_t)inc->clock_error,
-        "probes", (json_int_t)inc->probes, "blocked", (json_int_t)inc->blocked);
+        "probes", (json_int_t)inc->probes, "blocked", (json_int_t)inc->blocked,
+        "services_more", (int)inc->services_more);
 
     return dump(root, ret);
 }
@@ -226,15 +227,15 @@ int incident_detail_from_json(struct incident *inc, const char *text)
     _cleanup_(incident_freep) struct incident *read = incident_new(&inc->source);
     json_t *addrs, *ports, *users;
     json_int_t more, clock[3], error, probes = 0, blocked = 0; /* older ones lack these */
-    int version, ports_more, users_more, r;
+    int version, ports_more, users_more, services_more = 0, r;
 
     if (!read)
         return -ENOMEM;
-    if (json_unpack(root, "{sisosIsosbsosbs[III!]sIs?Is?I!}", "v", &version, "addrs",
+    if (json_unpack(root, "{sisosIsosbsosbs[III!]sIs?Is?Is?b!}", "v", &version, "addrs",
                     &addrs, "addrs_more", &more, "ports", &ports, "ports_more",
                     &ports_more, "users", &users, "users_more", &users_more, "clock",
                     &clock[0], &clock[1], &clock[2], "clock_error", &error, "probes",
-                    &probes, "blocked", &blocked) < 0 ||
+                    &probes, "blocked", &blocked, "services_more", &services_more) < 0 ||
         version != DETAIL_VERSION || !json_is_array(addrs) || !json_is_array(ports) ||
         !json_is_array(users) || !count_value(more, &read->addrs_more) || error < 0 ||
         !count_value(probes, &read->probes) || !count_value(blocked, &read->blocked))
@@ -259,6 +260,7 @@ int incident_detail_from_json(struct incident *inc, const char *text)
     inc->clock_error = error;
     inc->probes = read->probes;
     inc->blocked = read->blocked;
+    inc->services_more = services_more;
     return 0;
 }
 

@@ -177,6 +177,9 @@ int incident_add(struct incident *inc, const struct attempt *attempt,
         inc->last = attempt->time;
     if (inc->service[0] == '\0' && attempt->service)
         strncpy(inc->service, attempt->service, sizeof(inc->service) - 1);
+    else if (attempt->service &&
+             strncmp(inc->service, attempt->service, sizeof(inc->service) - 1) != 0)
+        inc->services_more = true;
     grow(&inc->count, count);
     if (attempt->kind == ATTEMPT_PROBE)
         grow(&inc->probes, count);

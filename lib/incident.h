@@ -46,11 +46,12 @@ struct incident {
     int64_t id;        /* 0 until stored */
     struct net source; /* one address, or the IPv6 prefix */
     struct stamp first, last;
-    uint64_t count;   /* attempts */
-    uint64_t probes;  /* of these, in which no password was refused (ATTEMPT_PROBE) */
-    uint64_t blocked; /* connections dropped as a penalty, beside the attempts */
-    char service[24]; /* "sshd" */
-    int64_t success;  /* a login that succeeded within it, or MOMENT_NONE */
+    uint64_t count;     /* attempts */
+    uint64_t probes;    /* of these, in which no password was refused (ATTEMPT_PROBE) */
+    uint64_t blocked;   /* connections dropped as a penalty, beside the attempts */
+    char service[24];   /* "sshd", the first attempt's */
+    bool services_more; /* there were others */
+    int64_t success;    /* a login that succeeded within it, or MOMENT_NONE */
 
     /* The single addresses, most attempts first when read from incident_sort_addrs();
      * addrs_more attempts came from further ones. */

@@ -141,7 +141,7 @@ static void destination(FILE *f, const struct report_view *v)
     report_line(f, "%s", "");
     label(f, "Destination port:");
     if (port > 0)
-        report_line(f, "%u", port);
+        report_line(f, "%u%s", port, v->incident->services_more ? " and others" : "");
     else
         report_line(f, "not configured");
 }
@@ -250,20 +250,49 @@ static int remarks(FILE *f, const struct report_view *v)
     return r;
 }
 
+/* Attempts in which no password was refused, and connections that were not heard. */
+static int other_figures(FILE *f, const struct incident *inc)
+{
+    int r = 0;
+
+    if (inc->probes > 0 && inc->probes == inc->count)
+        r = paragraph(f,
+                      "No password was refused in them: a user that does not exist was "
+                      "named, or a key was refused.");
+    else if (inc->probes > 0)
+        r = paragraph(f,
+                      "In %" PRIu64 " of these attempts no password was refused: a user "
+                      "that does not exist was named, or a key was refused.",
+                      inc->probes);
+    if (r >= 0 && inc->blocked > 0)
+        r = paragraph(f,
+                      "At least %" PRIu64 " more connection%s from the source %s dropped "
+                      "before any login, as a penalty for earlier ones; the number of "
+                      "events does not include %s.",
+                      inc->blocked, inc->blocked == 1 ? "" : "s",
+                      inc->blocked == 1 ? "was" : "were",
+                      inc->blocked == 1 ? "it" : "them");
+    return r;
+}
+
 static int what_happened(FILE *f, const struct report_view *v)
 {
     const struct incident *inc = v->incident;
     const char *service = report_service_name(inc->service);
     const bool local = v->facts->kind == REPORT_LOCAL;
+    int r;
 
-    return paragraph(f,
-                     "%s%s tried to guess passwords of the %s service on %s server: "
-                     "%" PRIu64 " failed login attempt%s from the first event to the "
-                     "last. Each was made over an established TCP connection, so the "
-                     "source address is not forged.",
-                     inc->n_addrs > 1 ? "One or more hosts" : "A host",
-                     local ? "" : " in your network", service, local ? "this" : "our",
-                     inc->count, inc->count == 1 ? "" : "s");
+    r = paragraph(f,
+                  "%s%s tried to %s the %s service%s on %s server: "
+                  "%" PRIu64 " failed login attempt%s from the first event to the "
+                  "last. Each was made over an established TCP connection, so the "
+                  "source address is not forged.",
+                  inc->n_addrs > 1 ? "One or more hosts" : "A host",
+                  local ? "" : " in your network",
+                  inc->probes == inc->count ? "log in to" : "guess passwords of", service,
+                  inc->services_more ? " and others" : "", local ? "this" : "our",
+                  inc->count, inc->count == 1 ? "" : "s");
+    return r < 0 ? r : other_figures(f, inc);
 }
 
 static int why_you(FILE *f, const struct report_view *v)

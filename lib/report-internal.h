@@ -16,7 +16,7 @@ struct report_view {
     const char *to;                  /* bare recipient */
 };
 
-/* "SSH" for "sshd"; else the service's own name. */
+/* What people call the service: "SSH" for "sshd"; else its own name. */
 const char *report_service_name(const char *service);
 
 /* The address, or the network that is counted as one source. */

@@ -63,7 +63,17 @@ const char *report_source_text(const struct incident *inc, char buf[static NET_T
 
 const char *report_service_name(const char *service)
 {
-    return strcmp(service, "sshd") == 0 ? "SSH" : service;
+    static const struct {
+        const char *service, *name;
+    } names[] = {
+        {"sshd", "SSH"},     {"dropbear", "SSH"}, {"vsftpd", "FTP"}, {"proftpd", "FTP"},
+        {"dovecot", "mail"}, {"postfix", "mail"}, {"exim", "mail"},
+    };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(service, names[i].service) == 0)
+            return names[i].name;
+    return service;
 }
 
 void report_line(FILE *f, const char *format, ...)
@@ -161,9 +171,10 @@ static void subject(FILE *f, const struct report_view *v)
         alert_subject(f, v);
         return;
     }
-    n = snprintf(text, sizeof(text), "Abuse from %s: %" PRIu64 " failed %.24s login%s",
+    n = snprintf(text, sizeof(text), "Abuse from %s: %" PRIu64 " failed %.24s%slogin%s",
                  addr_format(&v->address, addr), inc->count,
-                 report_service_name(inc->service), inc->count == 1 ? "" : "s");
+                 inc->services_more ? "" : report_service_name(inc->service),
+                 inc->services_more ? "" : " ", inc->count == 1 ? "" : "s");
     if (v->facts->kind == REPORT_LOCAL)
         snprintf(tail, sizeof(tail), ", nobody else was told");
     else

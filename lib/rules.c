@@ -9,6 +9,7 @@
 struct compiled {
     const struct rule_service *service;
     struct rule **rules; /* one for each row */
+    int16_t *begins;     /* the byte that a row's messages begin with, or -1 */
     bool first[256];     /* the bytes that a message of these rows can begin with */
 };
 
@@ -22,6 +23,7 @@ static void compiled_done(struct compiled *c)
     for (size_t i = 0; c->rules && i < c->service->n_rows; i++)
         rule_free(c->rules[i]);
     free(c->rules);
+    free(c->begins);
 }
 
 int rules_new(struct rules **ret)
@@ -60,6 +62,7 @@ static int compile_row(struct compiled *c, size_t row, struct rule_error *ret_er
         return r;
     c->rules[row] = rule;
     first = rule_first_byte(rule);
+    c->begins[row] = (int16_t)first;
     if (first >= 0)
         c->first[first] = true;
     else
@@ -79,8 +82,9 @@ int rules_add(struct rules *rules, const struct rule_service *service, size_t *r
         return -ENOMEM;
     rules->services = grown;
     c.rules = calloc(service->n_rows > 0 ? service->n_rows : 1, sizeof(struct rule *));
-    if (!c.rules)
-        return -ENOMEM;
+    c.begins = calloc(service->n_rows > 0 ? service->n_rows : 1, sizeof(*c.begins));
+    if (!c.rules || !c.begins)
+        r = -ENOMEM;
     for (size_t i = 0; r == 0 && i < service->n_rows; i++) {
         r = compile_row(&c, i, ret_error);
         if (r > 0)
@@ -148,8 +152,11 @@ static int match_service(const struct compiled *c, struct slice message,
     for (size_t i = 0; i < service->n_rows; i++) {
         const struct rule_row *row = &service->rows[i];
         struct rules_result result;
-        int r = rule_match(c->rules[i], message, &result.match);
+        int r;
 
+        if (c->begins[i] >= 0 && c->begins[i] != (unsigned char)message.p[0])
+            continue;
+        r = rule_match(c->rules[i], message, &result.match);
         if (r == 0 && too_long(service, message) && rule_ends_decide(c->rules[i])) {
             cut = true;
             continue;

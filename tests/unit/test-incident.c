@@ -245,6 +245,43 @@ START_TEST(foreign_bytes_survive_the_store)
 }
 END_TEST
 
+START_TEST(figures_beside_the_attempts_survive_the_store)
+{
+    static const char old[] =
+        "{\"v\":1,\"addrs\":[],\"addrs_more\":0,\"ports\":[],\"ports_more\":false,"
+        "\"users\":[],\"users_more\":false,\"clock\":[0,0,0],\"clock_error\":0}";
+    struct incident *inc = incident_of("192.0.2.1", 32), *copy;
+    struct attempt probe = {
+        .time = {.usec = 5 * USEC_PER_SEC},
+        .source = address("192.0.2.1"),
+        .service = "dropbear",
+        .outcome = ATTEMPT_FAILURE,
+        .kind = ATTEMPT_PROBE,
+        .count = 3,
+        .line = SLICE("x"),
+    };
+
+    add(inc, "192.0.2.1", 4, "root", 22, "y");
+    ck_assert_uint_eq(inc->probes, 0);
+    ck_assert(!inc->services_more);
+    ck_assert_int_eq(incident_add(inc, &probe, CLOCK_SYNCED, 0), 0);
+    incident_add_blocked(inc, 4);
+    incident_add_blocked(inc, 2);
+    ck_assert_uint_eq(inc->count, 4);
+    copy = reread(inc);
+    ck_assert_uint_eq(copy->probes, 3);
+    ck_assert_uint_eq(copy->blocked, 6);
+    ck_assert(copy->services_more);
+    /* What was stored before there were such figures. */
+    ck_assert_int_eq(incident_detail_from_json(copy, old), 0);
+    ck_assert_uint_eq(copy->probes, 0);
+    ck_assert_uint_eq(copy->blocked, 0);
+    ck_assert(!copy->services_more);
+    incident_free(copy);
+    incident_free(inc);
+}
+END_TEST
+
 START_TEST(a_damaged_text_is_refused_and_changes_nothing)
 {
     static const char *const details[] = {
@@ -333,6 +370,7 @@ int main(void)
     tcase_add_test(tc, the_address_with_most_attempts_comes_first);
     tcase_add_test(tc, long_lines_are_cut);
     tcase_add_test(tc, foreign_bytes_survive_the_store);
+    tcase_add_test(tc, figures_beside_the_attempts_survive_the_store);
     tcase_add_test(tc, a_damaged_text_is_refused_and_changes_nothing);
     tcase_add_test(tc, states_have_names_and_names_have_states);
     tcase_add_test(tc, a_reference_depends_on_id_and_secret);

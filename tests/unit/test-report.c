@@ -387,6 +387,73 @@ START_TEST(the_destination_port_is_the_configured_one_or_unknown)
 }
 END_TEST
 
+static void expect_words(const struct incident *inc, const char *words, bool there)
+{
+    struct report_params p = params();
+    struct report_facts f = facts(inc);
+    struct report r = compose(&p, &f);
+    char *flat = strdup(r.bytes), *to = flat;
+
+    for (const char *from = r.bytes; *from; from++)
+        if (*from != '\r')
+            *to++ = *from == '\n' ? ' ' : *from;
+    *to = '\0';
+    ck_assert_msg((strstr(flat, words) != NULL) == there, "\"%s\" in\n%s", words,
+                  r.bytes);
+    free(flat);
+    report_done(&r);
+}
+
+START_TEST(guessing_is_said_only_where_a_password_was_refused)
+{
+    struct incident *inc = typical(20);
+
+    expect_words(inc, "tried to guess passwords of the SSH service on our server: 20",
+                 true);
+    expect_words(inc, "no password was refused", false);
+    inc->probes = 5;
+    expect_words(inc, "tried to guess passwords", true);
+    expect_words(inc, "In 5 of these attempts no password was refused", true);
+    inc->probes = 20;
+    expect_words(inc, "guess", false);
+    expect_words(inc,
+                 "tried to log in to the SSH service on our server: 20 failed login "
+                 "attempts",
+                 true);
+    expect_words(inc, "No password was refused in them", true);
+    incident_free(inc);
+}
+END_TEST
+
+START_TEST(dropped_connections_are_a_figure_beside)
+{
+    struct incident *inc = typical(20);
+
+    expect_words(inc, "penalty", false);
+    inc->blocked = 7;
+    expect_words(inc,
+                 "At least 7 more connections from the source were dropped before any "
+                 "login, as a penalty for earlier ones; the number of events does not "
+                 "include them.",
+                 true);
+    inc->blocked = 1;
+    expect_words(inc, "At least 1 more connection from the source was dropped", true);
+    incident_free(inc);
+}
+END_TEST
+
+START_TEST(attempts_at_several_services_are_said_to_be_so)
+{
+    struct incident *inc = typical(20);
+
+    inc->services_more = true;
+    expect_words(inc, "passwords of the SSH service and others on our server", true);
+    expect_words(inc, "Destination port:  22 and others", true);
+    expect_words(inc, "20 failed logins", true);
+    incident_free(inc);
+}
+END_TEST
+
 START_TEST(all_lines_are_shown_where_they_fit)
 {
     struct incident *inc = typical(10);
@@ -504,6 +571,9 @@ int main(void)
     tcase_add_test(tc, the_local_contact_learns_why_nobody_else_does);
     tcase_add_test(tc, destinations_are_of_the_sources_family_where_there_are_any);
     tcase_add_test(tc, the_destination_port_is_the_configured_one_or_unknown);
+    tcase_add_test(tc, guessing_is_said_only_where_a_password_was_refused);
+    tcase_add_test(tc, dropped_connections_are_a_figure_beside);
+    tcase_add_test(tc, attempts_at_several_services_are_said_to_be_so);
     tcase_add_test(tc, all_lines_are_shown_where_they_fit);
     tcase_add_test(tc, a_line_of_escapes_stays_within_the_limit_of_mail);
     tcase_add_test(tc, sender_names_are_quoted_where_they_must_be);
