@@ -28,6 +28,8 @@
 #include "settings.h"
 #include "text.h"
 #include "tracker.h"
+#include "years.h"
+#include "zone.h"
 
 DEFINE_CLEANUP(struct attempts *, attempts_free)
 DEFINE_CLEANUP(struct config *, config_free)
@@ -40,7 +42,7 @@ DEFINE_CLEANUP(struct tracker *, tracker_free)
 struct options {
     bool json, summary, explain;
     int64_t now; /* or MOMENT_NONE */
-    const char *config;
+    const char *config, *timezone;
 };
 
 struct input {
@@ -51,6 +53,7 @@ struct input {
 
 struct scan {
     const struct options *options;
+    struct zone *zone; /* or NULL: the system's */
     struct config *config;
     struct attempts *attempts;
     struct tracker *tracker; /* NULL in a pass that only prints */
@@ -61,6 +64,7 @@ struct scan {
     const struct input *inputs;
     uint64_t file; /* its place among them */
     int64_t reference;
+    struct years years;
     struct lines *lines;
     uint64_t given, overlong_before;
 
@@ -175,6 +179,7 @@ static int on_line(void *userdata, const char *line, size_t n, uint64_t end)
     int r, q;
 
     s->given++;
+    years_line(&s->years, line, n, attempts_clock(s->attempts));
     explain(s, line, n, s->given + skipped);
     attempts_mark(s->attempts, s->file << LINE_BITS | (s->given + skipped));
     r = attempts_line(s->attempts, line, n, s->reference, false, &attempt);
@@ -230,7 +235,10 @@ static int scan_file(struct scan *s, size_t place, char *buffer)
     s->given = 0;
     s->overlong_before = lines_counters(s->lines)->overlong;
     lines_start(s->lines, 0);
-    if (fd >= 0) {
+    years_end(&s->years, attempts_clock(s->attempts));
+    if (fd >= 0)
+        error = years_count(fd, s->zone, s->reference, &s->years);
+    if (fd >= 0 && error == 0) {
         posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
         r = read_lines(s, fd, buffer, &error);
     }
@@ -263,6 +271,8 @@ static int scan_files(struct scan *s, const struct input *inputs, size_t n)
         attempts_add_rules(attempts, s->config->rules, s->config->n_rules) < 0)
         return -ENOMEM;
     s->sums = (struct scan_sums){0};
+    attempts_clock(attempts)->zone = s->zone;
+    s->years = (struct years){0};
     s->attempts = attempts;
     s->lines = lines;
     s->inputs = inputs;
@@ -281,16 +291,21 @@ static int scan_files(struct scan *s, const struct input *inputs, size_t n)
 
 /* ---- the order of files ---- */
 
-static int64_t first_time(const char *bytes, size_t n, int64_t reference)
+static int64_t first_time(const char *bytes, size_t n, struct moment_cache *clock,
+                          struct years *years, int64_t reference)
 {
     for (const char *p = bytes, *end = bytes + n, *lf; p < end; p = lf + 1) {
         struct logline line;
+        struct slice time;
+        struct stamp stamp;
 
         lf = memchr(p, '\n', (size_t)(end - p));
         if (!lf)
             break;
-        if (logline_parse(p, (size_t)(lf - p), reference, false, &line) == 0)
-            return line.time.usec;
+        years_line(years, p, (size_t)(lf - p), clock);
+        if (logline_split(p, (size_t)(lf - p), &line, &time) == 0 &&
+            logline_time(time, clock, reference, false, &stamp))
+            return stamp.usec;
     }
     return MOMENT_NONE;
 }
@@ -303,9 +318,11 @@ static int64_t begin_of(const struct scan *s, const char *name)
     int64_t reference, first = MOMENT_NONE;
     _cleanup_(cleanup_close) int fd = open_input(s, name, &reference);
     ssize_t n = fd < 0 ? -1 : pread(fd, head, sizeof(head), 0);
+    struct moment_cache clock = {.zone = s->zone};
+    struct years years = {0};
 
-    if (n > 0)
-        first = first_time(head, (size_t)n, reference);
+    if (n > 0 && years_count(fd, s->zone, reference, &years) == 0)
+        first = first_time(head, (size_t)n, &clock, &years, reference);
     return first == MOMENT_NONE ? INT64_MAX : first;
 }
 
@@ -426,8 +443,13 @@ static int run(const struct options *options, char **names, size_t n)
 {
     _cleanup_(config_freep) struct config *config = NULL;
     struct scan s = {.options = options, .status = EX_OK};
-    int r = 0;
+    int r = options->timezone ? host_zone(options->timezone, &s.zone) : 0;
 
+    if (r < 0) {
+        complain(options->timezone,
+                 "is no time zone of this system, see " ZONE_DIRECTORY);
+        return EX_USAGE;
+    }
     if (options->config)
         r = settings_load(options->config, settings_say_stderr, NULL, &config);
     else
@@ -439,6 +461,7 @@ static int run(const struct options *options, char **names, size_t n)
         s.config = config;
         r = scan_all(&s, names, n);
         free(s.bursts);
+        zone_free(s.zone);
     }
     if (r < 0 || !config) {
         complain("scan", strerror(config ? -r : ENOMEM));
@@ -453,7 +476,7 @@ static int run(const struct options *options, char **names, size_t n)
 
 static const char usage[] =
     "usage: abuse-reporterctl scan [--json] [--explain] [--summary] [--now TIME]\n"
-    "                              [-c FILE] FILE...|-\n"
+    "                              [--timezone ZONE] [-c FILE] FILE...|-\n"
     "\n"
     "Shows what the rules see in finished logs: login attempts, bursts, and sums.\n"
     "\n"
@@ -462,6 +485,8 @@ static const char usage[] =
     "  --summary   only the last of these objects, the sums\n"
     "  --now TIME  when the log was written, for times without a year (RFC 3339,\n"
     "              2026-11-22T21:36:13Z); else a file's time of change, or the present\n"
+    "  --timezone ZONE  of times without a zone, such as Europe/Berlin; else this\n"
+    "              system's\n"
     "  -c FILE     rules, detect, ignore and reportable of this configuration; else "
     "the defaults\n"
     "  FILE        a log; - is standard input\n";
@@ -481,6 +506,7 @@ int ctl_scan(int argc, char **argv)
         {"explain", no_argument, NULL, 'e'},
         {"now", required_argument, NULL, 'n'},
         {"config", required_argument, NULL, 'c'},
+        {"timezone", required_argument, NULL, 'z'},
         {"help", no_argument, NULL, 'h'},
         {0},
     };
@@ -495,6 +521,7 @@ int ctl_scan(int argc, char **argv)
         case 'e': options.explain = true; break;
         case 's': options.summary = true; break;
         case 'c': options.config = optarg; break;
+        case 'z': options.timezone = optarg; break;
         case 'h': fputs(usage, stdout); return EX_OK;
         case 'n':
             if (!moment_parse_rfc3339(optarg, strlen(optarg), &now))

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -12,6 +13,7 @@
 
 #include "cleanup.h"
 #include "moment.h"
+#include "zone.h"
 
 static int64_t clock_usec(clockid_t id)
 {
@@ -83,6 +85,22 @@ int host_addresses(struct netlist *ret)
     netlist_done(ret);
     *ret = list;
     return 0;
+}
+
+int host_zone(const char *name, struct zone **ret)
+{
+    _cleanup_(cleanup_free) char *bytes = NULL;
+    char path[128];
+    size_t n;
+    int r;
+
+    if (!zone_name_ok(name, strlen(name)))
+        return -EINVAL;
+    snprintf(path, sizeof(path), ZONE_DIRECTORY "/%s", name);
+    r = host_read_file(path, 1 << 20, &bytes, &n);
+    if (r == 0)
+        r = zone_parse(bytes, n, ret);
+    return r > 0 ? -EINVAL : r;
 }
 
 int host_random(void *bytes, size_t n)

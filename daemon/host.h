@@ -24,6 +24,11 @@ enum clock_state host_clock(int64_t *ret_error);
  * caller must then not report anybody. */
 int host_addresses(struct netlist *ret);
 
+/* The time zone of that name from the system's files. 0, -EINVAL for a damaged file, or
+ * another negative errno. */
+struct zone;
+int host_zone(const char *name, struct zone **ret);
+
 /* n random bytes for keys. 0 or a negative errno. */
 int host_random(void *bytes, size_t n);
 

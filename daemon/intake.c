@@ -10,10 +10,12 @@
 #include "intake.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cleanup.h"
 #include "config.h"
@@ -29,6 +31,8 @@
 #include "store.h"
 #include "tail.h"
 #include "text.h"
+#include "years.h"
+#include "zone.h"
 
 DEFINE_CLEANUP(struct incident *, incident_free)
 DEFINE_CLEANUP(struct message *, message_free)
@@ -36,6 +40,7 @@ DEFINE_CLEANUP(struct message *, message_free)
 /* A burst of so many times detect.failures is large: whoever logs in during it, or after
  * it however late, may have guessed. After fewer, a user has found the password again. */
 #define LARGE           5
+#define FUTURE_MAX      (3600 * USEC_PER_SEC) /* how far ahead a line may be stamped */
 #define SYSLOG_DELAY    USEC_PER_SEC
 #define CLOSE_CHECK_MAX (3600 * USEC_PER_SEC)
 
@@ -54,6 +59,10 @@ struct source {
     struct attempts *attempts; /* of its own: process ids of two logs are not the same */
     struct tail *tail;
     struct journal *journal;
+    struct zone *zone;  /* of its times, or NULL: this system's */
+    struct years years; /* of the backlog, where its lines have none */
+    int64_t skew;       /* the newest live line's arrival less its time, or MOMENT_NONE */
+    bool skew_said, future_said;
     bool placed;   /* its place is in the store */
     bool judged;   /* whether it is shadowed has been asked */
     bool shadowed; /* a file that appeared beside another source of the same program */
@@ -454,10 +463,42 @@ static int take_line(struct source *s, int r, const struct attempt *a)
     return q != 0 || r == 0 ? q : take_attempt(s, a);
 }
 
+/* ---- the log's clock and ours ---- */
+
+/* What this line showed of them. Said once: an operator who saw it looks at `status`. */
+static void watch_clock(struct source *s, int64_t now, uint64_t future_before)
+{
+    int64_t time = attempts_time(s->attempts), limit = s->intake->config->detect.skew;
+    char text[MOMENT_TEXT_MAX], by[MOMENT_TEXT_MAX];
+
+    if (time == MOMENT_NONE)
+        return;
+    if (attempts_counters(s->attempts)->future > future_before && !s->future_said) {
+        s->future_said = true;
+        log_warning(
+            "%s: a line is stamped %s, which has not come yet: lines that are more "
+            "than %s ahead are not used",
+            s->name, moment_format_report(time, text), duration_format(FUTURE_MAX, by));
+    }
+    if (s->backlog)
+        return;
+    s->skew = now - time;
+    if ((s->skew > limit || s->skew < -limit) && !s->skew_said) {
+        s->skew_said = true;
+        log_warning(
+            "%s: the times of its lines are %" PRId64 " s %s this system's clock; "
+            "if the log is of another time zone, set `timezone` beside its source",
+            s->name, (s->skew < 0 ? -s->skew : s->skew) / USEC_PER_SEC,
+            s->skew < 0 ? "ahead of" : "behind");
+    }
+}
+
 static int on_line(void *userdata, const char *line, size_t n, bool backlog)
 {
     struct source *s = userdata;
+    int64_t now = host_now();
     struct attempt a;
+    uint64_t future;
     int r;
 
     if (s->intake->failed)
@@ -465,20 +506,32 @@ static int on_line(void *userdata, const char *line, size_t n, bool backlog)
     if (left_alone(s))
         return 0;
     s->backlog = backlog;
-    r = attempts_line(s->attempts, line, n, host_now(), !backlog, &a);
+    if (backlog)
+        years_line(&s->years, line, n, attempts_clock(s->attempts));
+    else
+        years_end(&s->years, attempts_clock(s->attempts));
+    future = attempts_counters(s->attempts)->future;
+    attempts_limit(s->attempts, now + FUTURE_MAX);
+    r = attempts_line(s->attempts, line, n, now, !backlog, &a);
+    watch_clock(s, now, future);
     return take_line(s, r, &a);
 }
 
 static int on_entry(void *userdata, const struct logline *line, bool backlog)
 {
     struct source *s = userdata;
+    int64_t now = host_now();
     struct attempt a;
+    uint64_t future;
     int r;
 
     if (s->intake->failed)
         return -ECANCELED;
     s->backlog = backlog;
+    future = attempts_counters(s->attempts)->future;
+    attempts_limit(s->attempts, now + FUTURE_MAX);
     r = attempts_parsed(s->attempts, line, &a);
+    watch_clock(s, now, future);
     return take_line(s, r, &a);
 }
 
@@ -724,6 +777,34 @@ static int start_attempts(struct intake *i, struct source *s, const uint8_t *has
     return 0;
 }
 
+/* A text log that is read from its beginning may be of several years. */
+static int find_years(struct source *s)
+{
+    _cleanup_(cleanup_close) int fd =
+        open(s->params->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return 0; /* it may come later, line by line */
+    return years_count(fd, s->zone,
+                       st.st_mtim.tv_sec * USEC_PER_SEC + st.st_mtim.tv_nsec / 1000,
+                       &s->years);
+}
+
+static int start_clock(struct source *s)
+{
+    int r = 0;
+
+    if (s->params->kind == SOURCE_JOURNAL || !s->params->timezone)
+        return 0;
+    r = host_zone(s->params->timezone, &s->zone);
+    if (r < 0)
+        log_error("the time zone %s cannot be read: %s", s->params->timezone,
+                  strerror(-r));
+    attempts_clock(s->attempts)->zone = s->zone;
+    return r;
+}
+
 static int source_start(struct intake *i, struct source *s, bool once)
 {
     _cleanup_(cleanup_free) char *cursor = NULL;
@@ -744,7 +825,9 @@ static int source_start(struct intake *i, struct source *s, bool once)
         struct tail_params p = {
             .path = s->params->path, .from_beginning = beginning, .cursor = cursor};
 
-        r = tail_new(i->loop, &p, &tail_ops, s, &s->tail);
+        if (beginning && !cursor)
+            r = find_years(s);
+        r = r < 0 ? r : tail_new(i->loop, &p, &tail_ops, s, &s->tail);
     }
     if (r < 0)
         log_error("%s cannot be followed: %s", s->name, strerror(-r));
@@ -814,11 +897,14 @@ static int start_sources(struct intake *i, const struct intake_params *params)
         s->intake = i;
         i->n_sources = k + 1;
         choose_source(s, &i->config->sources[k]);
+        s->skew = MOMENT_NONE;
         r = name_source(s);
         if (r == 0)
             r = start_attempts(i, s, params->hash_key);
         if (r == 0)
             r = attempts_add_rules(s->attempts, i->config->rules, i->config->n_rules);
+        if (r == 0)
+            r = start_clock(s);
         if (r == 0)
             r = source_start(i, s, params->once);
         if (r != 0)
@@ -872,6 +958,7 @@ struct intake *intake_free(struct intake *i)
         tail_free(i->sources[k].tail);
         journal_free(i->sources[k].journal);
         attempts_free(i->sources[k].attempts);
+        zone_free(i->sources[k].zone);
         free(i->sources[k].name);
         free(i->sources[k].sessions);
     }
@@ -904,6 +991,7 @@ void intake_counters(const struct intake *i, struct intake_counters *ret)
         ret->lines.truncated += a->truncated;
         ret->lines.ambiguous += a->ambiguous;
         ret->lines.ignored += a->ignored;
+        ret->lines.future += a->future;
         ret->lines.sessions += a->sessions;
         ret->lines.evicted += a->evicted;
         ret->overlong += t.overlong;
@@ -922,8 +1010,10 @@ bool intake_source(const struct intake *i, unsigned n, struct intake_source *ret
     if (n >= i->n_sources)
         return false;
     s = &i->sources[n];
-    *ret = (struct intake_source){
-        .name = s->name, .caught_up = s->shadowed ? MOMENT_NONE : source_caught_up(s)};
+    *ret = (struct intake_source){.name = s->name,
+                                  .caught_up =
+                                      s->shadowed ? MOMENT_NONE : source_caught_up(s),
+                                  .skew = s->skew};
     ret->chosen = s->params == &s->choice;
     if (s->shadowed)
         ret->doing = "left alone: another source carries the same program";

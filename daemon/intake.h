@@ -76,6 +76,7 @@ struct intake_source {
     const char *name, *doing;
     bool chosen; /* by `auto` */
     int64_t caught_up;
+    int64_t skew; /* µs that the newest live line came after its time, or MOMENT_NONE */
 };
 bool intake_source(const struct intake *i, unsigned n, struct intake_source *ret);
 

@@ -38,6 +38,13 @@ static json_t *json_foreign(const char *text)
     return safe ? json_string(safe) : json_null();
 }
 
+/* Parts of a second are cut. */
+static json_t *json_seconds(int64_t usec)
+{
+    return usec == MOMENT_NONE ? json_null()
+                               : json_integer((json_int_t)(usec / USEC_PER_SEC));
+}
+
 /* ---- status ---- */
 
 static json_t *status_sources(const struct intake *intake)
@@ -46,10 +53,10 @@ static json_t *status_sources(const struct intake *intake)
     struct intake_source s;
 
     for (unsigned i = 0; intake && intake_source(intake, i, &s); i++)
-        json_array_append_new(list,
-                              json_pack("{s:o, s:b, s:s, s:o}", "source",
-                                        json_foreign(s.name), "auto", s.chosen, "doing",
-                                        s.doing, "caught_up", json_moment(s.caught_up)));
+        json_array_append_new(
+            list, json_pack("{s:o, s:b, s:s, s:o, s:o}", "source", json_foreign(s.name),
+                            "auto", s.chosen, "doing", s.doing, "caught_up",
+                            json_moment(s.caught_up), "skew", json_seconds(s.skew)));
     return list;
 }
 
@@ -66,22 +73,24 @@ static void status_json(FILE *out, const struct view_status *s,
         out,
         json_pack(
             "{s:s, s:b, s:o, s:o, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
+            "s:I, "
             "s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:b}",
             "mode", s->mode, "lab", s->lab, "started", json_moment(s->started), "sources",
             status_sources(s->intake), "reading", s->intake != NULL, "state",
             json_foreign(s->state_path), "lines", (json_int_t)c->lines.lines, "attempts",
             (json_int_t)c->attempts, "garbage", (json_int_t)c->lines.garbage, "truncated",
             (json_int_t)c->lines.truncated, "ambiguous", (json_int_t)c->lines.ambiguous,
-            "overlong", (json_int_t)c->overlong, "rotations", (json_int_t)c->rotations,
-            "gaps", (json_int_t)c->gaps, "watched", (json_int_t)c->tracker.sources,
-            "bursts_open", (json_int_t)c->tracker.open, "evicted",
-            (json_int_t)c->tracker.evicted, "late", (json_int_t)c->tracker.late,
-            "bursts_slow", (json_int_t)c->tracker.slow, "bursts_names",
-            (json_int_t)c->tracker.names, "table_bytes", (json_int_t)c->tracker.bytes,
-            "incidents", incidents, "lookups", (json_int_t)r->lookups, "queries",
-            (json_int_t)r->queries, "lookup_failures", (json_int_t)r->failures, "sent",
-            (json_int_t)s->desk.sent, "delivery_failures",
-            (json_int_t)s->desk.delivery_failures, "mta_down", s->desk.mta_down));
+            "future", (json_int_t)c->lines.future, "overlong", (json_int_t)c->overlong,
+            "rotations", (json_int_t)c->rotations, "gaps", (json_int_t)c->gaps, "watched",
+            (json_int_t)c->tracker.sources, "bursts_open", (json_int_t)c->tracker.open,
+            "evicted", (json_int_t)c->tracker.evicted, "late",
+            (json_int_t)c->tracker.late, "bursts_slow", (json_int_t)c->tracker.slow,
+            "bursts_names", (json_int_t)c->tracker.names, "table_bytes",
+            (json_int_t)c->tracker.bytes, "incidents", incidents, "lookups",
+            (json_int_t)r->lookups, "queries", (json_int_t)r->queries, "lookup_failures",
+            (json_int_t)r->failures, "sent", (json_int_t)s->desk.sent,
+            "delivery_failures", (json_int_t)s->desk.delivery_failures, "mta_down",
+            s->desk.mta_down));
 }
 
 static void print_label(FILE *out, const char *label)
@@ -98,8 +107,12 @@ static void status_intake(FILE *out, const struct intake *intake,
         _cleanup_(cleanup_free) char *name = text_escape(s.name, strlen(s.name), 200);
 
         print_label(out, i == 0 ? "Sources" : "");
-        fprintf(out, "%s%s: %s\n", name ? name : "?", s.chosen ? " (chosen by auto)" : "",
+        fprintf(out, "%s%s: %s", name ? name : "?", s.chosen ? " (chosen by auto)" : "",
                 s.doing);
+        if (s.skew != MOMENT_NONE)
+            fprintf(out, "; last line came %" PRId64 " s after its time",
+                    s.skew / USEC_PER_SEC);
+        fputc('\n', out);
     }
     print_label(out, "Lines");
     fprintf(out,
@@ -108,9 +121,10 @@ static void status_intake(FILE *out, const struct intake *intake,
             c->lines.lines, c->attempts, c->lines.garbage);
     print_label(out, "");
     fprintf(out,
-            "%" PRIu64 " truncated, %" PRIu64 " ambiguous, %" PRIu64
-            " too long; gaps: %" PRIu64 "\n",
-            c->lines.truncated, c->lines.ambiguous, c->overlong, c->gaps);
+            "%" PRIu64 " truncated, %" PRIu64 " ambiguous, %" PRIu64 " too long, %" PRIu64
+            " of the future; gaps: %" PRIu64 "\n",
+            c->lines.truncated, c->lines.ambiguous, c->overlong, c->lines.future,
+            c->gaps);
     print_label(out, "Sources seen");
     fprintf(out, "%" PRIu64 " watched, %" PRIu64 " bursts open", c->tracker.sources,
             c->tracker.open);

@@ -25,6 +25,8 @@ struct attempts {
     struct sessions *sessions;
     uint64_t mark;
     struct moment_cache hour;
+    int64_t latest; /* what is stamped later is wrong */
+    int64_t time;   /* of the last line */
 };
 
 DEFINE_CLEANUP(struct attempts *, attempts_free)
@@ -40,6 +42,8 @@ int attempts_new(const struct attempts_params *params, struct attempts **ret)
         return -ENOMEM;
     if (!params)
         params = &plain;
+    a->latest = INT64_MAX;
+    a->time = MOMENT_NONE;
     r = sessions_new(params->publickey, params->hash_key, &a->sessions);
     if (r == 0)
         r = rules_new(&a->rules);
@@ -148,6 +152,15 @@ static int take(struct attempts *a, const struct session_line *line, struct atte
     return r;
 }
 
+static bool in_time(struct attempts *a, const struct session_line *known)
+{
+    a->time = known->attempt.time.usec;
+    if (a->time <= a->latest)
+        return true;
+    a->counters.future++;
+    return false;
+}
+
 int attempts_line(struct attempts *a, const char *text, size_t n, int64_t reference,
                   bool live, struct attempt *ret)
 {
@@ -156,6 +169,7 @@ int attempts_line(struct attempts *a, const char *text, size_t n, int64_t refere
     struct logline line;
     struct slice time;
 
+    a->time = MOMENT_NONE;
     a->counters.lines++;
     if (logline_split(text, n, &line, &time) != 0) {
         a->counters.garbage++;
@@ -167,7 +181,7 @@ int attempts_line(struct attempts *a, const char *text, size_t n, int64_t refere
         a->counters.garbage++;
         return 0;
     }
-    return take(a, &known, ret);
+    return in_time(a, &known) ? take(a, &known, ret) : 0;
 }
 
 int attempts_parsed(struct attempts *a, const struct logline *line, struct attempt *ret)
@@ -175,8 +189,11 @@ int attempts_parsed(struct attempts *a, const struct logline *line, struct attem
     struct rules_result result;
     struct session_line known;
 
+    a->time = MOMENT_NONE;
     a->counters.lines++;
-    return recognise(a, line, &result, &known) ? take(a, &known, ret) : 0;
+    if (!recognise(a, line, &result, &known) || !in_time(a, &known))
+        return 0;
+    return take(a, &known, ret);
 }
 
 static const char *meaning_words(const struct rules_result *result)
@@ -287,6 +304,21 @@ void attempts_saved(struct attempts *a)
 int attempts_restore(struct attempts *a, const char *text)
 {
     return sessions_restore(a->sessions, text);
+}
+
+struct moment_cache *attempts_clock(struct attempts *a)
+{
+    return &a->hour;
+}
+
+void attempts_limit(struct attempts *a, int64_t latest)
+{
+    a->latest = latest;
+}
+
+int64_t attempts_time(const struct attempts *a)
+{
+    return a->time;
 }
 
 const struct attempts_counters *attempts_counters(struct attempts *a)

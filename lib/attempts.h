@@ -52,6 +52,7 @@ struct attempts_counters {
     uint64_t truncated; /* sshd's cut at 500 bytes: rejected */
     uint64_t ambiguous; /* the text allows two readings: rejected */
     uint64_t ignored;   /* a syslog line that is no attempt by itself */
+    uint64_t future;    /* stamped after attempts_limit(): rejected */
     uint64_t sessions;  /* in the table now */
     uint64_t evicted;   /* sessions ended for room before their time */
 };
@@ -106,6 +107,14 @@ struct attempts_explanation {
 };
 void attempts_explain(const struct attempts *a, const char *line, size_t n,
                       int64_t reference, struct attempts_explanation *ret);
+
+/* What is known of the log's clock beside its lines; zone and year may be set. */
+struct moment_cache *attempts_clock(struct attempts *a);
+/* Lines that are stamped later than this moment (µs) are wrong, and would make all that
+ * come after them look late: they count for nothing. At first there is no such moment. */
+void attempts_limit(struct attempts *a, int64_t latest);
+/* The time of the line that was read last if a rule knows it; else MOMENT_NONE. */
+int64_t attempts_time(const struct attempts *a);
 
 /* A number of the caller's that the attempts of the lines to come shall carry. */
 void attempts_mark(struct attempts *a, uint64_t mark);

@@ -39,7 +39,7 @@ struct config_key {
 /* One item of `sources` while it is read. */
 struct config_source {
     struct source_params params;
-    const struct yamlnode *kind, *start, *programs;
+    const struct yamlnode *kind, *start, *programs, *timezone;
 };
 void config_source_done(struct source_params *source);
 
@@ -119,6 +119,8 @@ int config_read_source_directory(struct config_reader *, const struct config_key
 int config_read_source_start(struct config_reader *, const struct config_key *,
                              const struct yamlnode *, void *); /* config_source */
 int config_read_source_programs(struct config_reader *, const struct config_key *,
+                                const struct yamlnode *, void *); /* config_source */
+int config_read_source_timezone(struct config_reader *, const struct config_key *,
                                 const struct yamlnode *, void *); /* config_source */
 int config_check_sources(struct config_reader *r);
 /* The characters of syslog tags, as far as they are of use here. */

@@ -2,10 +2,12 @@
 #include "config-internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cleanup.h"
+#include "zone.h"
 
 #define PROGRAMS_MAX 32
 
@@ -13,6 +15,7 @@ void config_source_done(struct source_params *source)
 {
     free(source->path);
     free(source->journal_dir);
+    free(source->timezone);
     for (size_t i = 0; source->programs && source->programs[i]; i++)
         free(source->programs[i]);
     free(source->programs);
@@ -178,6 +181,27 @@ int config_read_source_programs(struct config_reader *r, const struct config_key
     return x < 0 ? x : 0;
 }
 
+int config_read_source_timezone(struct config_reader *r, const struct config_key *key,
+                                const struct yamlnode *value, void *field)
+{
+    static const char want[] = "the name of a time zone, such as Europe/Berlin or UTC";
+    struct config_source *source = field;
+    char path[128];
+    struct slice text;
+    int x = claim(r, key, value, &source->timezone);
+
+    if (x > 0)
+        x = config_scalar(r, key, value, want, &text);
+    if (x <= 0)
+        return x;
+    if (!zone_name_ok(text.p, text.n))
+        return config_bad(r, key, value, want);
+    snprintf(path, sizeof(path), ZONE_DIRECTORY "/%.*s", (int)text.n, text.p);
+    if (r->world && !r->world->file_exists(r->world->userdata, path))
+        return config_tell(r, value, "%s: this system has no %s", key->path, path);
+    return config_set_text(&source->params.timezone, text);
+}
+
 static bool is_auto(const struct yamlnode *node)
 {
     return node->kind == YAMLNODE_SCALAR &&
@@ -205,6 +229,11 @@ static int read_item(struct config_reader *r, const struct config_key *key,
         return x;
     if (!source->kind)
         return config_tell(r, item, "a source needs \"file: /PATH\" or \"journal: {}\"");
+    if (source->params.kind == SOURCE_JOURNAL && source->timezone)
+        return config_tell(r, source->timezone,
+                           "%s.timezone: the journal's times need no zone; this is for "
+                           "text logs",
+                           key->path);
     return 0;
 }
 

@@ -34,6 +34,7 @@ static const struct config_key keys[] = {
     {"sources.journal.programs", config_read_source_programs, 0, 0, 0},
     {"sources.start", config_read_source_start, 0, 0, 0},
     {"sources.programs", config_read_source_programs, 0, 0, 0},
+    {"sources.timezone", config_read_source_timezone, 0, 0, 0},
     {"rules", config_read_rules, 0, 0, 0},
     {"rules.program", config_read_rule_part, PART(program), 0, 0},
     {"rules.failure", config_read_rule_part, PART(failure), 0, 0},
@@ -55,6 +56,7 @@ static const struct config_key keys[] = {
     {"detect.names.window", config_read_duration, AT(detect.names.window), SECONDS(1),
      DAYS(30)},
     {"detect.ipv6_prefix", config_read_unsigned, AT(detect.ipv6_prefix), 48, 128},
+    {"detect.skew", config_read_duration, AT(detect.skew), SECONDS(1), DAYS(30)},
     {"detect.memory", config_read_size, AT(detect.memory), MIB(4), MIB(16384)},
     {"detect.publickey", config_read_bool, AT(detect.publickey), 0, 0},
     {"ignore", config_read_networks, AT(ignore), 0, 0},
@@ -307,7 +309,8 @@ static int set_defaults(struct config *c)
                                .slow = {.failures = 20, .window = day},
                                .names = {.failures = 10, .names = 5, .window = day},
                                .ipv6_prefix = 64,
-                               .memory = MIB(96)};
+                               .skew = SECONDS(300),
+                                       .memory = MIB(96)};
     c->rdap.timeout = SECONDS(30);
     c->policy = (struct policy_params){.mode = MODE_OBSERVE,
                                        .per_source = 3 * day,

@@ -24,6 +24,7 @@ struct source_params {
     char *journal_dir;    /* SOURCE_JOURNAL: `directory`, or NULL for the system's */
     bool from_beginning;  /* start: beginning */
     char **programs;      /* `programs: [sshd]`, NULL-terminated, or NULL for all */
+    char *timezone;       /* of a text log's times, or NULL: this system's */
 };
 
 struct rdap_params {
@@ -43,6 +44,7 @@ struct detect_params {
     int64_t window, settle, max_age; /* µs */
     struct tracker_slow slow, names; /* failures 0: off */
     unsigned ipv6_prefix;
+    int64_t skew;   /* µs between a line's time and its arrival */
     size_t memory;  /* bytes */
     bool publickey; /* a refused key is an attempt */
 };

@@ -20,6 +20,8 @@ struct zone *zone_free(struct zone *z); /* takes NULL, returns NULL */
 /* Seconds east of UTC at a moment (seconds since the epoch). */
 int64_t zone_at(const struct zone *z, int64_t sec);
 
+#define ZONE_DIRECTORY "/usr/share/zoneinfo" /* where systems have the files */
+
 /* Whether that can be the name of a zone: "Europe/Berlin", "UTC", "Etc/GMT+5". It is a
  * relative path then, without "." or "..". */
 bool zone_name_ok(const char *name, size_t n);

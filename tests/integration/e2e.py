@@ -21,6 +21,7 @@ import subprocess
 import sys
 import time
 import traceback
+import zoneinfo
 
 from common import Failed, Skip, check, run, wait_until
 from lab import Lab
@@ -617,6 +618,61 @@ def who_logged_in_days_ago_is_not_reported(lab):
     check("as alice" in row["detail"], f"detail {row['detail']}")
     lab.no_more_mails(1)
     the_report(lab, "198.51.100.7", CLOUD, 6)
+
+
+@scenario
+def a_line_of_the_future_does_not_poison_its_source(lab):
+    prepared(lab)
+    daemon = lab.daemon()
+    lab.log.failures("203.0.113.5", 3, when=long_ago(-30 * 24))
+    lab.log.failures("203.0.113.5", 6)
+    lab.wait_mails(1)
+    the_report(lab, "203.0.113.5", ISP, 6)
+    check(daemon.text().count("has not come yet") == 1, daemon.text())
+    status = json.loads(lab.online("status", "--json").stdout)
+    check(status["future"] == 3, f"future {status['future']}")
+
+
+@scenario
+def a_log_of_another_zone_is_warned_of_and_can_be_named(lab):
+    now = datetime.datetime.now(datetime.timezone.utc)
+    there = now.astimezone(zoneinfo.ZoneInfo("Asia/Kolkata"))
+    prepared(lab, sources=[{"file": lab.log.path, "timezone": "Asia/Kolkata"}])
+    daemon = lab.daemon()
+    lab.log.write("".join(
+        there.strftime("%b %e %H:%M:%S")
+        + f" h sshd[{i}]: Failed password for root from 203.0.113.5 port {4000 + i} ssh2\n"
+        for i in range(1, 8)).encode())
+    lab.wait_mails(1)
+    the_report(lab, "203.0.113.5", ISP, 7)
+    check("this system's clock" not in daemon.text(), daemon.text())
+    source = json.loads(lab.online("status", "--json").stdout)["sources"][0]
+    check(0 <= source["skew"] < 60, f"skew {source['skew']}")
+
+    lab.configure()  # as if it were of this system's zone: in the past by no more than that
+    daemon.reload()
+    early = now - datetime.timedelta(hours=2)
+    lab.log.write((early.strftime("%b %e %H:%M:%S") + " h sshd[99]: Failed password for root "
+                   "from 203.0.113.6 port 4000 ssh2\n").encode() * 2)
+    daemon.wait_log("behind this system's clock")
+    check(daemon.text().count("this system's clock") == 1, daemon.text())
+    source = json.loads(lab.online("status", "--json").stdout)["sources"][0]
+    check(7190 <= source["skew"] < 7300, f"skew {source['skew']}")
+
+
+@scenario
+def years_that_the_log_does_not_write_are_found_from_its_order(lab):
+    prepared(lab, sources=[{"file": lab.log.path, "start": "beginning"}])
+    old = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=30)
+    half = (old - datetime.timedelta(days=180)).strftime("%b %e %H:%M:%S")
+    stamp = old.strftime("%b %e %H:%M:%S")  # the same date a year and two years ago
+    said = " h sshd[7]: Failed password for root from 203.0.113.5 port 4 ssh2\n"
+    lab.log.write((f"{stamp}{said}" * 9 + f"{half} h cron[1]: x\n").encode() * 2)
+    lab.log.write((f"{stamp}" + said.replace("113.5", "113.6")).encode() * 6)
+    lab.daemon()
+    lab.wait_mails(1)
+    lab.no_more_mails(1)
+    the_report(lab, "203.0.113.6", ISP, 6)
 
 
 @scenario

@@ -249,6 +249,56 @@ def a_year_is_found_for_times_without_one():
     check(scan("--json", "log")[0]["time"] == "2020-02-29T03:04:05Z", "by the file's time")
 
 
+SAID = "h sshd[7]: Failed password for root from 203.0.113.5 port 4 ssh2\n"
+
+
+def times(*args):
+    return [f["time"] for f in of_kind(scan("--json", *args), "attempt")]
+
+
+@case
+def a_log_of_several_years_gets_each_of_them():
+    want = ["2023-12-31T23:59:59Z", "2024-01-01T00:00:01Z", "2024-02-29T12:00:00Z",
+            "2024-12-24T18:00:00Z", "2025-11-11T11:11:11Z", "2026-03-01T00:00:00Z"]
+    months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+
+    def bsd(text):
+        return f"{months[int(text[5:7]) - 1]} {int(text[8:10]):2} {text[11:19]} "
+
+    # Lines in between that no rule knows tell of years as well.
+    filler = "".join(bsd(f"2025-{m:02}-15T00:00:00Z") + "h cron[1]: x\n" for m in range(1, 11))
+    lines = [bsd(t) + SAID for t in want]
+    log = "".join(lines[:4]) + filler + "".join(lines[4:])
+    write("log", log)
+    check(times("--now", "2026-11-23T00:00:00Z", "log") == want, "with --now")
+    os.utime("log", (1772500000, 1772500000))  # 2026-03-03
+    check(times("log") == want, "by the file's time")
+    write("log", log.replace("\n", "\r\n"))
+    check(times("--now", "2026-11-23T00:00:00Z", "log") == want, "with CRLF")
+    # A file that is older comes first, however it is named.
+    write("older", "Jun  1 00:00:00 " + SAID)
+    os.utime("older", (1688000000, 1688000000))  # 2023-06-29
+    os.utime("log", (1772500000, 1772500000))
+    found = [f["time"] for f in scan("--json", "log", "older") if f["event"] == "attempt"]
+    check(sorted(found) == ["2023-06-01T00:00:00Z"] + want, found)
+
+
+@case
+def times_without_a_zone_are_of_the_zone_that_is_named():
+    if not os.path.exists("/usr/share/zoneinfo/Europe/Berlin"):
+        return
+    # The hour from 02:00 comes twice on 25 October 2026.
+    write("log", "".join(t + SAID for t in (
+        "Oct 25 01:30:00 ", "Oct 25 02:30:00 ", "Oct 25 02:59:59 ", "Oct 25 02:00:00 ",
+        "Oct 25 02:30:00 ", "Oct 25 03:00:00 ", "Nov 22 21:36:13 ")))
+    found = times("--timezone", "Europe/Berlin", "--now", "2026-11-23T00:00:00Z", "log")
+    check(found == ["2026-10-24T23:30:00Z", "2026-10-25T00:30:00Z", "2026-10-25T00:59:59Z",
+                    "2026-10-25T01:00:00Z", "2026-10-25T01:30:00Z", "2026-10-25T02:00:00Z",
+                    "2026-11-22T20:36:13Z"], found)
+    _, said = scan("--timezone", "Europe/Nowhere", "log", status=64, text=True)
+    check("no time zone" in said, said)
+
+
 @case
 def wrong_use_says_what_is_right():
     for args in ([], ["--wrong", "log"], ["--now"], ["--now", "yesterday", "log"], ["-c"]):

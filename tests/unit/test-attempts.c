@@ -693,6 +693,27 @@ START_TEST(a_journal_entry_with_control_bytes_yields_nothing)
 }
 END_TEST
 
+START_TEST(a_line_of_the_future_counts_for_nothing)
+{
+    static const char line[] = "2026-11-22T21:36:13.000001Z h sshd[1]: " MSG;
+    struct attempt got;
+    int64_t time;
+
+    ck_assert_int_eq(read_line(line, sizeof(line) - 1, &got), 1);
+    time = got.time.usec;
+    ck_assert_int_eq(attempts_time(reader), time);
+    attempts_limit(reader, time);
+    ck_assert_int_eq(read_line(line, sizeof(line) - 1, &got), 1);
+    attempts_limit(reader, time - 1);
+    ck_assert_int_eq(read_line(line, sizeof(line) - 1, &got), 0);
+    ck_assert_uint_eq(attempts_counters(reader)->future, 1);
+    ck_assert_int_eq(attempts_time(reader), time); /* for who wants to say so */
+    ck_assert_int_eq(read_line("x", 1, &got), 0);
+    ck_assert_int_eq(attempts_time(reader), MOMENT_NONE);
+    ck_assert_uint_eq(attempts_counters(reader)->future, 1);
+}
+END_TEST
+
 START_TEST(an_unknown_user_is_told_from_a_known_one)
 {
     static const struct {
@@ -738,6 +759,7 @@ int main(void)
     tcase_add_test(tc, whatever_a_client_sends_the_source_is_the_peer_or_none);
     tcase_add_test(tc, the_time_of_an_attempt_is_the_lines);
     tcase_add_test(tc, every_line_is_counted_once);
+    tcase_add_test(tc, a_line_of_the_future_counts_for_nothing);
     tcase_add_test(tc, an_unknown_user_is_told_from_a_known_one);
     tcase_add_test(tc, a_journal_entry_with_control_bytes_yields_nothing);
     suite_add_tcase(suite, tc);

@@ -233,6 +233,25 @@ START_TEST(a_slow_window_is_a_mapping_or_off)
 }
 END_TEST
 
+START_TEST(a_text_log_may_be_of_another_zone)
+{
+    const char *files = " /a.log /usr/share/zoneinfo/Europe/Berlin ";
+    struct config *c =
+        read_good_in(files, "sources:\n  - file: /a.log\n    timezone: Europe/Berlin\n");
+
+    ck_assert_str_eq(c->sources[0].timezone, "Europe/Berlin");
+    config_free(c);
+    expect("sources:\n  - file: /a.log\n    timezone: Europe/Berlim\n",
+           "3:15 sources.timezone: this system has no /usr/share/zoneinfo/Europe/Berlim");
+    expect("sources:\n  - file: /a.log\n    timezone: ../../etc/passwd\n",
+           "3:15 sources.timezone: \"../../etc/passwd\" is not the name of a ...");
+    expect("sources:\n  - file: /a.log\n    timezone: +01:00\n",
+           "3:15 sources.timezone: \"+01:00\" is not the name of a ...");
+    expect_in(files, "sources: [{journal: {}, timezone: Europe/Berlin}]\n", 50,
+              CONFIG_E_CONTENT, "1:35 sources.timezone: the journal's times need no ...");
+}
+END_TEST
+
 START_TEST(sections_may_be_empty)
 {
     good(SOURCES "detect:\nrdap: {}\nreport: ~\nignore:\nlimits: null\n");
@@ -389,6 +408,7 @@ START_TEST(numbers_and_durations_have_shapes_and_ranges)
     expect_line("detect: {window: 0s}", "3:18 detect.window: out of range: 1s to 30d");
     expect_line("detect: {settle: 0m}", "3:18 detect.settle: out of range: 1s to 30d");
     expect_line("detect: {max_age: 31d}", "3:19 detect.max_age: out of range: ...");
+    expect_line("detect: {skew: 0s}", "3:16 detect.skew: out of range: 1s to 30d");
     expect_line("detect: {slow: of}", "3:16 detect.slow: \"of\" is not off, or a ...");
     expect_line("detect: {slow: {failures: 0}}", "3:27 detect.slow.failures: 0 is ...");
     expect_line("detect: {slow: {names: 3}}",
@@ -597,7 +617,7 @@ START_TEST(what_the_shipped_file_shows_is_good_when_uncommented)
         }
         p = *next ? next + 1 : next;
     }
-    c = read_good_in("", text);
+    c = read_good_in(" /usr/share/zoneinfo/Europe/Berlin ", text);
     ck_assert_uint_eq(c->n_sources, 2);
     ck_assert_str_eq(c->report.from, "Abuse reports <abuse-reports@example.org>");
     ck_assert_uint_eq(c->reportable.n, 0);
@@ -904,6 +924,7 @@ int main(void)
     tcase_add_test(tc, defaults_are_those_of_the_manual);
     tcase_add_test(tc, every_value_arrives_at_its_place);
     tcase_add_test(tc, a_slow_window_is_a_mapping_or_off);
+    tcase_add_test(tc, a_text_log_may_be_of_another_zone);
     tcase_add_test(tc, sections_may_be_empty);
     tcase_add_test(tc, sources_are_required);
     tcase_add_test(tc, a_source_is_one_file_or_one_journal);
