@@ -21,6 +21,7 @@
 #include "attempts.h"
 #include "cleanup.h"
 #include "config.h"
+#include "ctl-scan-order.h"
 #include "ctl-scan-print.h"
 #include "host.h"
 #include "logfile.h"
@@ -34,6 +35,7 @@
 DEFINE_CLEANUP(struct attempts *, attempts_free)
 DEFINE_CLEANUP(struct config *, config_free)
 DEFINE_CLEANUP(struct lines *, lines_free)
+DEFINE_CLEANUP(struct scan_order *, scan_order_free)
 DEFINE_CLEANUP(struct tracker *, tracker_free)
 
 #define BUFFER    (256 << 10)
@@ -56,6 +58,7 @@ struct scan {
     struct zone *zone; /* or NULL: the system's */
     struct config *config;
     struct attempts *attempts;
+    struct scan_order *order;
     struct tracker *tracker; /* NULL in a pass that only prints */
     bool print;
     int status; /* EX_OK, or EX_NOINPUT once a file failed */
@@ -138,17 +141,31 @@ static void add(uint64_t *sum, uint64_t n)
         *sum = UINT64_MAX;
 }
 
+static void print_attempt(void *userdata, const struct attempt *attempt)
+{
+    const struct scan *s = userdata;
+
+    scan_print_attempt(s->options->json, attempt,
+                       is_reportable(s->config, &attempt->source),
+                       s->inputs[attempt->mark >> LINE_BITS].name,
+                       attempt->mark & ((UINT64_C(1) << LINE_BITS) - 1));
+}
+
 /* Also what became an attempt only by later lines: its mark says which line it was. */
 static int take_attempt(void *userdata, const struct attempt *attempt)
 {
     struct scan *s = userdata;
 
-    if (s->print && attempt->kind != ATTEMPT_BLOCKED &&
-        (s->options->json || !s->options->explain))
-        scan_print_attempt(s->options->json, attempt,
-                           is_reportable(s->config, &attempt->source),
-                           s->inputs[attempt->mark >> LINE_BITS].name,
-                           attempt->mark & ((UINT64_C(1) << LINE_BITS) - 1));
+    int r = 0;
+
+    if (s->print && attempt->kind != ATTEMPT_BLOCKED) {
+        if (!s->options->explain)
+            r = scan_order_put(s->order, s->attempts, attempt);
+        else if (s->options->json)
+            print_attempt(s, attempt);
+    }
+    if (r < 0)
+        return r;
     if (!s->tracker)
         return 0;
     if (attempt->kind == ATTEMPT_BLOCKED)
@@ -261,6 +278,7 @@ static int new_attempts(const struct config *config, struct attempts **ret)
 static int scan_files(struct scan *s, const struct input *inputs, size_t n)
 {
     _cleanup_(attempts_freep) struct attempts *attempts = NULL;
+    _cleanup_(scan_order_freep) struct scan_order *order = NULL;
     _cleanup_(lines_freep) struct lines *lines = NULL;
     _cleanup_(cleanup_free) char *buffer = malloc(BUFFER);
     const struct attempts_counters *c;
@@ -268,18 +286,21 @@ static int scan_files(struct scan *s, const struct input *inputs, size_t n)
 
     if (!buffer || new_attempts(s->config, &attempts) < 0 ||
         lines_new(on_line, s, &lines) < 0 ||
+        scan_order_new(print_attempt, s, &order) < 0 ||
         attempts_add_rules(attempts, s->config->rules, s->config->n_rules) < 0)
         return -ENOMEM;
     s->sums = (struct scan_sums){0};
     attempts_clock(attempts)->zone = s->zone;
     s->years = (struct years){0};
     s->attempts = attempts;
+    s->order = order;
     s->lines = lines;
     s->inputs = inputs;
     for (size_t i = 0; i < n && r == 0; i++)
         r = scan_file(s, i, buffer);
     if (r == 0)
         r = attempts_finish(attempts, take_attempt, s);
+    scan_order_finish(order);
     c = attempts_counters(attempts);
     s->sums.garbage = c->garbage;
     s->sums.truncated = c->truncated;

@@ -286,6 +286,11 @@ int64_t attempts_held(const struct attempts *a)
     return sessions_held(a->sessions);
 }
 
+uint64_t attempts_held_mark(const struct attempts *a)
+{
+    return sessions_held_mark(a->sessions);
+}
+
 bool attempts_changed(const struct attempts *a)
 {
     return sessions_changed(a->sessions);

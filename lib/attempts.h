@@ -136,6 +136,8 @@ int attempts_finish(struct attempts *a, attempts_fn fn, void *userdata);
  * not given yet (µs); MOMENT_NONE when there is none. */
 int64_t attempts_next(const struct attempts *a);
 int64_t attempts_held(const struct attempts *a);
+/* The smallest mark among the attempts not given yet, or UINT64_MAX. */
+uint64_t attempts_held_mark(const struct attempts *a);
 
 /* Durability: the open sessions as text, which belongs into the same transaction as the
  * place in the log. attempts_changed() says whether they changed since attempts_saved().

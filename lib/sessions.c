@@ -476,6 +476,19 @@ int64_t sessions_held(const struct sessions *s)
     return first;
 }
 
+uint64_t sessions_held_mark(const struct sessions *s)
+{
+    uint64_t first = UINT64_MAX;
+
+    for (const struct session *i = s->oldest; i; i = i->newer)
+        if (i->held && i->held->attempt.mark < first)
+            first = i->held->attempt.mark;
+    for (const struct held *h = s->ready; h; h = h->next)
+        if (h->attempt.mark < first)
+            first = h->attempt.mark;
+    return first;
+}
+
 bool sessions_changed(const struct sessions *s)
 {
     return s->changed;

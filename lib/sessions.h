@@ -34,6 +34,7 @@ int sessions_expire(struct sessions *s, int64_t now, attempts_fn fn, void *userd
 int sessions_finish(struct sessions *s, attempts_fn fn, void *userdata);
 int64_t sessions_next(const struct sessions *s);
 int64_t sessions_held(const struct sessions *s);
+uint64_t sessions_held_mark(const struct sessions *s);
 bool sessions_changed(const struct sessions *s);
 int sessions_save(const struct sessions *s, char **ret);
 void sessions_saved(struct sessions *s);

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -569,6 +570,81 @@ START_TEST(captured_logs_of_two_releases_are_read_whole)
 }
 END_TEST
 
+/* Of services other than sshd: what a plain search finds, and its count. */
+static unsigned count_plainly(const char *path, const char *word)
+{
+    FILE *f = fopen(path, "re");
+    char line[4096];
+    unsigned n = 0;
+
+    if (!f)
+        return UINT_MAX;
+    while (fgets(line, sizeof(line), f))
+        n += strstr(line, word) != NULL;
+    fclose(f);
+    return n;
+}
+
+static int check_other(void *userdata, const struct attempt *a)
+{
+    char buf[ADDR_TEXT_MAX];
+
+    ck_assert_int_eq(a->outcome, ATTEMPT_FAILURE);
+    ck_assert(memmem(a->line.p, a->line.n, addr_format(&a->source, buf), strlen(buf)) ||
+              memmem(a->line.p, a->line.n, "nonexistent user", 16));
+    ck_assert(a->source.family == 6 ||
+              (a->source.bytes[0] == 198 && a->source.bytes[1] == 51));
+    ck_assert(!a->user.p || memmem(a->line.p, a->line.n, a->user.p, a->user.n));
+    *(uint64_t *)userdata += a->count;
+    return 0;
+}
+
+START_TEST(captured_logs_of_other_services_are_read_whole)
+{
+    static const struct {
+        const char *path, *word, *second;
+    } logs[] = {
+        {"dropbear.auth.log", "Bad password attempt", "nonexistent user"},
+        {"vsftpd.auth.log", "authentication failure", NULL},
+        {"ftp.syslog", "FAIL LOGIN", NULL},
+        {"dovecot-pam.auth.log", "authentication failure", NULL},
+        {"dovecot.mail.log", "auth failed", NULL},
+        {"postfix.mail.log", "SASL PLAIN authentication failed", NULL},
+        {"proftpd.auth.log", "authentication failure", NULL},
+    };
+
+    for (size_t i = 0; i < sizeof(logs) / sizeof(logs[0]); i++) {
+        struct attempts *a = NULL;
+        uint64_t found = 0;
+        char path[200], line[4096];
+        FILE *f;
+
+        snprintf(path, sizeof(path), "../shared/data/logs/others/%s", logs[i].path);
+        f = fopen(path, "re");
+        if (!f) {
+            printf("skipping %s: %s\n", path, strerror(errno));
+            continue;
+        }
+        ck_assert_int_eq(attempts_new(NULL, &a), 0);
+        while (fgets(line, sizeof(line), f)) {
+            struct attempt got;
+            int r = attempts_line(a, line, strcspn(line, "\n"), REFERENCE, true, &got);
+
+            ck_assert_int_eq(attempts_expire(a, MOMENT_NONE, check_other, &found), 0);
+            if (r == 1)
+                check_other(&found, &got);
+        }
+        fclose(f);
+        ck_assert_int_eq(attempts_finish(a, check_other, &found), 0);
+        ck_assert_uint_eq(found,
+                          count_plainly(path, logs[i].word) +
+                              (logs[i].second ? count_plainly(path, logs[i].second) : 0));
+        ck_assert_uint_eq(attempts_counters(a)->ambiguous, 0);
+        attempts_free(a);
+    }
+}
+END_TEST
+
 /*
  * The generator.
  */
@@ -756,6 +832,7 @@ int main(void)
     tcase_set_timeout(tc, 300);
     tcase_add_test(tc, each_line_of_the_corpus_means_what_it_says);
     tcase_add_test(tc, captured_logs_of_two_releases_are_read_whole);
+    tcase_add_test(tc, captured_logs_of_other_services_are_read_whole);
     tcase_add_test(tc, whatever_a_client_sends_the_source_is_the_peer_or_none);
     tcase_add_test(tc, the_time_of_an_attempt_is_the_lines);
     tcase_add_test(tc, every_line_is_counted_once);
