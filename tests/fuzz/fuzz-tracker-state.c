@@ -68,6 +68,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .window = 10,
         .settle = 10,
         .max_age = 60,
+        .slow = {.failures = 4, .window = 100},
+        .names = {.failures = 2, .names = 2, .window = 100},
         .ipv6_prefix = 64,
         .max_bytes = 1 << 20,
     };
