@@ -416,6 +416,116 @@ START_TEST(words_without_free_text_cannot_move_an_address)
 }
 END_TEST
 
+/* Random templates of words and holes, and messages as such a program writes them, in
+ * which all that strangers choose is made of other messages with an address of theirs. */
+
+static uint64_t random_state;
+
+static unsigned rnd(unsigned n)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return (unsigned)((random_state >> 11) % n);
+}
+
+static void make_template(char *out, size_t size)
+{
+    static const char *const parts[] = {"{addr}", "{user}", "{word}", "{rest}", "{num}",
+                                        "{port}", "by",     "from",   "[",      "]",
+                                        ",",      ":",      "for"};
+    size_t n = 0, k = 2 + rnd(7);
+
+    out[0] = '\0';
+    for (size_t i = 0; i < k; i++)
+        n += (size_t)snprintf(out + n, size - n, "%s%s", i && rnd(4) ? " " : "",
+                              parts[rnd(sizeof(parts) / sizeof(parts[0]))]);
+}
+
+/* Writes the message; what stands in the holes of text is chosen by fill(). */
+static void render(const char *template, const char *addr, char *out, size_t size,
+                   const char *(*fill)(const char *template))
+{
+    size_t n = 0;
+
+    for (const char *p = template; *p && n < size - 1;) {
+        size_t hole = *p == '{' ? strcspn(p, "}") + 1 : 0;
+
+        if (hole == 0)
+            out[n++] = *p++;
+        else
+            n += (size_t)snprintf(out + n, size - n, "%s",
+                                  p[1] == 'a'                  ? addr
+                                  : p[1] == 'n' || p[1] == 'p' ? "17"
+                                                               : fill(template));
+        if (n >= size)
+            n = size - 1;
+        p += hole;
+    }
+    out[n] = '\0';
+}
+
+static const char *fill_plain(const char *template)
+{
+    static const char *const plain[] = {"bob", "x", "", "a b", "17", "192.0.2.66"};
+
+    return plain[rnd(sizeof(plain) / sizeof(plain[0]))];
+}
+
+/* A piece of a message about the stranger's victim, with the one or other end cut. */
+static const char *fill_evil(const char *template)
+{
+    static char text[2][600];
+    static unsigned turn;
+    char *out = text[turn++ % 2];
+    size_t n, cut;
+
+    if (rnd(4) == 0)
+        return fill_plain(template);
+    render(template, "192.0.2.66", out, sizeof(text[0]) - 1, fill_plain);
+    n = strlen(out);
+    if (n > 0 && rnd(3) > 0) {
+        cut = rnd((unsigned)n);
+        memmove(out, out + cut, n - cut + 1);
+        n -= cut;
+    }
+    if (n > 0 && rnd(2) > 0)
+        out[rnd((unsigned)n)] = '\0';
+    return out;
+}
+
+START_TEST(no_text_of_a_stranger_moves_the_address_of_a_template_that_was_taken)
+{
+    const char *seed = getenv("TEST_SEED");
+    unsigned taken = 0, matched = 0;
+
+    random_state = seed ? strtoull(seed, NULL, 0) : 0x9e3779b97f4a7c15u;
+    for (unsigned i = 0; i < 60000; i++) {
+        char template[200], message[4000], text[ADDR_TEXT_MAX];
+        struct rule_error error;
+        struct rule *rule;
+
+        make_template(template, sizeof(template));
+        if (rule_compile(template, strlen(template), RULE_UNPROVEN, &rule, &error) != 0)
+            continue;
+        taken++;
+        for (unsigned k = 0; k < 40; k++) {
+            struct rule_match match;
+
+            render(template, "203.0.113.5", message, sizeof(message), fill_evil);
+            if (rule_match(rule, (struct slice){message, strlen(message)}, &match) != 0)
+                continue;
+            matched++;
+            ck_assert_msg(strcmp(addr_format(&match.source, text), "203.0.113.5") == 0,
+                          "\"%s\" reads %s in \"%s\"", template, text, message);
+        }
+        rule_free(rule);
+    }
+    ck_assert_uint_gt(taken, 1000);
+    ck_assert_uint_gt(matched, 10000);
+}
+END_TEST
+
 static int match_custom(const char *template, const char *message)
 {
     static const char *const names[] = {"myapp", NULL};
@@ -485,6 +595,8 @@ int main(void)
     tcase_add_test(tc, the_built_in_table_compiles_and_names_its_sources);
     tcase_add_test(
         tc, a_template_that_a_stranger_could_steer_is_refused_where_nobody_vouches);
+    tcase_add_test(tc,
+                   no_text_of_a_stranger_moves_the_address_of_a_template_that_was_taken);
     tcase_add_test(tc, words_without_free_text_cannot_move_an_address);
     tcase_add_test(tc, a_limit_of_precaution_counts_where_a_cut_could_end_in_an_address);
     suite_add_tcase(suite, tc);
