@@ -324,10 +324,16 @@ static int64_t earlier(int64_t a, int64_t b)
 
 static void arm_close_timer(struct intake *i)
 {
-    int64_t next = tracker_next(i->tracker), wait;
+    int64_t next = tracker_next(i->tracker), sessions = MOMENT_NONE, wait;
 
-    for (size_t k = 0; k < i->n_sources; k++)
-        next = earlier(next, attempts_next(i->sources[k].attempts));
+    for (size_t k = 0; k < i->n_sources; k++) {
+        int64_t held = attempts_held(i->sources[k].attempts);
+
+        sessions = earlier(sessions, attempts_next(i->sources[k].attempts));
+        if (held != MOMENT_NONE && next > held)
+            next = MOMENT_NONE; /* waits for that session */
+    }
+    next = earlier(next, sessions);
     if (next == MOMENT_NONE) {
         watch_disarm(i->close_timer);
         return;

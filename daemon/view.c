@@ -282,7 +282,13 @@ static void show_text(FILE *out, const struct incident *inc)
     show_line(out, "First event", moment_format_report(inc->first.usec, text));
     show_line(out, "Last event", moment_format_report(inc->last.usec, text));
     print_label(out, "Attempts");
-    fprintf(out, "%" PRIu64 " (%s)\n", inc->count, inc->service);
+    fprintf(out, "%" PRIu64 " (%s%s)", inc->count, inc->service,
+            inc->services_more ? " and others" : "");
+    if (inc->probes > 0)
+        fprintf(out, ", no password refused in %" PRIu64, inc->probes);
+    if (inc->blocked > 0)
+        fprintf(out, "; %" PRIu64 " connections dropped as a penalty", inc->blocked);
+    putc('\n', out);
     if (inc->success != MOMENT_NONE)
         show_line(out, "SUCCESS", moment_format_report(inc->success, text));
     show_line(out, "State", incident_state_name(inc->state));
