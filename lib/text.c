@@ -160,7 +160,8 @@ bool text_is_utf8(const char *bytes, size_t n)
                 return false;
             code = code << 6 | (c & 0x3f);
         }
-        if (code == 0 || code < min || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+        if (code == 0 || code < min || code > 0x10ffff ||
+            (code >= 0xd800 && code <= 0xdfff))
             return false;
     }
     return true;
