@@ -86,24 +86,26 @@ static bool is_count(json_int_t n)
 static int read_held(const json_t *value, struct held **ret)
 {
     _cleanup_(cleanup_free) char *line = NULL, *user = NULL;
-    const char *source, *line_text, *user_text = NULL, *service;
+    const char *source, *line_text, *service;
     struct attempt a = {.outcome = ATTEMPT_FAILURE};
+    json_t *user_json;
     int digits, port, unknown, kind, r;
     json_int_t time, count;
 
     if (json_is_null(value))
         return 0;
-    if (json_unpack((json_t *)value, "{sIsisssis?ssbsssisIss!}", "time", &time, "digits",
-                    &digits, "source", &source, "port", &port, "user", &user_text,
+    if (json_unpack((json_t *)value, "{sIsisssisosbsssisIss!}", "time", &time, "digits",
+                    &digits, "source", &source, "port", &port, "user", &user_json,
                     "unknown", &unknown, "service", &service, "kind", &kind, "count",
                     &count, "line", &line_text) < 0 ||
         digits < 0 || digits > 6 || port < 0 || port > UINT16_MAX || !is_count(count) ||
         count == 0 || (kind != ATTEMPT_REFUSED && kind != ATTEMPT_PROBE) ||
+        (!json_is_null(user_json) && !json_is_string(user_json)) ||
         !read_addr(source, &a.source) || strlen(service) > INCIDENT_LINE_MAX)
         return -EBADMSG;
     r = text_unescape(line_text, INCIDENT_LINE_MAX, &line);
-    if (r == 0 && user_text)
-        r = text_unescape(user_text, INCIDENT_LINE_MAX, &user);
+    if (r == 0 && json_is_string(user_json))
+        r = text_unescape(json_string_value(user_json), INCIDENT_LINE_MAX, &user);
     if (r < 0)
         return r;
     a.time = (struct stamp){.usec = time, .digits = (uint8_t)digits};

@@ -348,6 +348,16 @@ START_TEST(what_is_held_survives_a_restart)
 }
 END_TEST
 
+START_TEST(a_name_that_no_line_tells_survives_a_restart)
+{
+    read_line("2026-11-22T21:36:13Z h dropbear[5]: Login attempt for nonexistent user");
+    restart();
+    read_line("2026-11-22T21:36:13Z h dropbear[5]: Exit before auth from "
+              "<203.0.113.5:77>: Exited normally");
+    expect(0, 1);
+}
+END_TEST
+
 static int take_port(void *userdata, const struct attempt *a)
 {
     *(unsigned *)userdata = a->port;
@@ -441,6 +451,7 @@ int main(void)
     tcase_add_test(tc, the_table_is_bounded_and_loses_no_attempt);
     tcase_add_test(tc, a_log_that_goes_on_after_its_end_counts_nothing_twice);
     tcase_add_test(tc, what_is_held_survives_a_restart);
+    tcase_add_test(tc, a_name_that_no_line_tells_survives_a_restart);
     tcase_add_test(tc, the_end_of_a_session_lends_its_port);
     tcase_add_test(tc, a_refused_key_counts_only_where_configured);
     tcase_add_test(tc, damaged_sessions_are_refused_as_a_whole);
