@@ -590,7 +590,8 @@ static int check_other(void *userdata, const struct attempt *a)
     char buf[ADDR_TEXT_MAX];
 
     ck_assert_int_eq(a->outcome, ATTEMPT_FAILURE);
-    ck_assert(memmem(a->line.p, a->line.n, addr_format(&a->source, buf), strlen(buf)) ||
+    addr_format(&a->source, buf);
+    ck_assert(memmem(a->line.p, a->line.n, buf, strlen(buf)) ||
               memmem(a->line.p, a->line.n, "nonexistent user", 16));
     ck_assert(a->source.family == 6 ||
               (a->source.bytes[0] == 198 && a->source.bytes[1] == 51));
