@@ -161,6 +161,10 @@ void desk_log_fate(struct desk *d, enum log_event event, const struct incident *
     if (event == EVENT_OBSERVED && inc->contact)
         ledger_note(d->ledger, event, priority, inc,
                     "would be reported to %s (mode observe)", inc->contact);
+    else if (event == EVENT_OBSERVED)
+        ledger_note(d->ledger, event, priority, inc,
+                    "the local contact (%s) would be told: %s",
+                    d->config->report.local_contact, policy_reason_text(reason));
     else
         ledger_note(d->ledger, event, priority, inc, "%s: %s", word[event],
                     policy_reason_text(reason));

@@ -56,8 +56,6 @@ static int compose(struct desk *d, struct incident *inc, enum report_kind kind,
     struct report_facts facts = facts_of(d, inc, kind, now, reference);
     bool special = addr_special(&inc->source.addr, NULL);
 
-    if (!facts.to)
-        facts.to = "unknown@unknown.invalid";
     if (kind == REPORT_LOCAL)
         facts.why_local =
             policy_reason_text(special ? REASON_SPECIAL : REASON_OWN_ADDRESS);
@@ -70,6 +68,8 @@ int desk_compose(struct desk *d, struct incident *inc, int64_t now, struct repor
     bool local = strcmp(inc->reason, policy_reason_name(REASON_SPECIAL)) == 0 ||
                  strcmp(inc->reason, policy_reason_name(REASON_OWN_ADDRESS)) == 0;
 
+    if (inc->state == INCIDENT_DROPPED || (!local && !inc->contact))
+        return -ENOENT;
     return compose(d, inc, local ? REPORT_LOCAL : REPORT_ABUSE, now, ret);
 }
 
@@ -260,8 +260,9 @@ static int try_again(struct desk *d, struct message *m, struct incident *inc)
     r = finish(d, m, MESSAGE_QUEUED, inc, INCIDENT_QUEUED, REASON_NONE);
     if (r == 0)
         ledger_note(d->ledger, EVENT_DELIVERY, LOG_WARNING, inc,
-                    "the mail server did not take the %s: %s; trying again in %s",
-                    kind_of(m), m->error, duration_format(wait, text));
+                    "the mail server did not take the %s: %s; %s%s", kind_of(m), m->error,
+                    d->once ? "left for the next run" : "trying again in ",
+                    d->once ? "" : duration_format(wait, text));
     return r;
 }
 

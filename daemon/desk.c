@@ -65,9 +65,10 @@ static int lookup_failed(struct desk *d, struct incident *inc,
                  host_now() + wait);
     if (r == 0)
         ledger_note(d->ledger, EVENT_CONTACT, LOG_WARNING, inc,
-                    "the abuse contact cannot be looked up: %s; trying again in %s",
+                    "the abuse contact cannot be looked up: %s; %s%s",
                     result->detail ? result->detail : "no reason given",
-                    duration_format(wait, text));
+                    d->once ? "left for the next run" : "trying again in ",
+                    d->once ? "" : duration_format(wait, text));
     return r;
 }
 

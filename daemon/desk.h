@@ -67,7 +67,8 @@ int desk_alert(struct desk *d, struct incident *inc, bool again);
 int desk_approve(struct desk *d, int64_t id);
 int desk_drop(struct desk *d, int64_t id);
 
-/* The mail as it would be sent now. report.h's results. */
+/* The mail as it would be sent now. report.h's results, or -ENOENT: there is none, because
+ * the contact is not known or nothing will be sent. */
 int desk_compose(struct desk *d, struct incident *inc, int64_t now, struct report *ret);
 
 struct desk_counters {

@@ -391,8 +391,11 @@ bool intake_source(const struct intake *i, unsigned n, struct intake_source *ret
                                                            : intake_source_caught_up(s),
                                   .skew = s->skew};
     ret->chosen = s->params == &s->choice;
+    ret->trouble = s->tail ? tail_trouble(s->tail) : journal_trouble(s->journal);
     if (s->shadowed)
         ret->doing = "left alone: another source carries the same program";
+    else if (ret->trouble != 0)
+        ret->doing = "cannot be read";
     else if (s->tail && !tail_present(s->tail))
         ret->doing = "not there yet";
     else

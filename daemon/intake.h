@@ -74,6 +74,7 @@ void intake_counters(const struct intake *i, struct intake_counters *ret);
  * Returns false past the end. */
 struct intake_source {
     const char *name, *doing;
+    int trouble; /* the errno that keeps it from being read, or 0 */
     bool chosen; /* by `auto` */
     int64_t caught_up;
     int64_t skew; /* µs that the newest live line came after its time, or MOMENT_NONE */

@@ -41,7 +41,7 @@ static int answer_status(struct request *q)
     struct view_status s = {
         .mode = policy_mode_name(m->config->policy.mode),
         .lab = m->config->reportable.n > 0,
-        .state_path = m->config->state,
+        .state_path = m->state,
         .started = m->started,
         .now = host_now(),
         .intake = m->intake,
@@ -229,10 +229,14 @@ static int parse_words(const struct control_request *request, struct request *q)
             }
             i++;
         } else if (strcmp(word, "--source") == 0) {
-            if (!addr_parse(value, strlen(value), &q->source)) {
-                fprintf(q->out, "--source needs an address, such as 203.0.113.5\n");
+            struct net net;
+
+            if (!net_parse(value, strlen(value), &net)) {
+                fprintf(q->out, "--source needs an address, such as 203.0.113.5, or a "
+                                "source as it is listed\n");
                 return EX_USAGE;
             }
+            q->source = net.addr;
             i++;
         } else if (strncmp(word, "--", 2) == 0) {
             fprintf(q->out, "there is no such option; see abuse-reporterctl(8)\n");
@@ -256,7 +260,8 @@ int manager_answer(void *userdata, const struct control_request *request, FILE *
         if (r != EX_OK)
             return r;
         if (verbs[i].changes)
-            log_notice("%s %s: asked for by uid %u, process %d", verbs[i].name,
+            log_notice("%s%s%s: asked for by uid %u, process %d", verbs[i].name,
+                       q.n_args == 1 ? " " : "",
                        q.n_args == 1 && parse_id(&q, &(int64_t){0}) == 0 ? q.args[0] : "",
                        request->uid, request->pid);
         return verbs[i].fn(&q);

@@ -13,6 +13,7 @@
 struct manager {
     const char *config_path;
     struct config *config;
+    char *state, *control_path; /* as opened; a reload does not change them */
     bool once, dry_run;
     int64_t started; /* wall clock, µs */
     uint8_t hash_key[16];

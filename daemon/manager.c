@@ -77,7 +77,7 @@ static void state_failed(void *userdata, int error)
             log_line(LOG_CRIT,
                      "no room for the state %s: reading pauses and goes on "
                      "when there is room; free some space",
-                     m->config->state);
+                     m->state);
         m->paused = true;
         m->full = true;
         /* The intake may be on the call stack: it goes in the next turn. */
@@ -85,13 +85,13 @@ static void state_failed(void *userdata, int error)
         return;
     }
     log_line(LOG_CRIT, "the state %s has failed: stopping, what is stored is safe",
-             m->config->state);
+             m->state);
     finish_with(m, EX_IOERR);
 }
 
 static int open_store(struct manager *m, int *ret_status)
 {
-    const char *path = m->dry_run ? NULL : m->config->state;
+    const char *path = m->dry_run ? NULL : m->state;
     uint8_t secret[16];
     int r = host_random(secret, sizeof(secret));
 
@@ -235,11 +235,6 @@ static void on_terminate(void *userdata, unsigned what)
     watch_arm(m->stop_timer, 0);
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return strcmp(a ? a : "", b ? b : "") == 0;
-}
-
 /* The new configuration counts from here on, or, when something fails, the old one. */
 static int switch_config(struct manager *m, struct config *fresh)
 {
@@ -275,9 +270,10 @@ int manager_reload(struct manager *m, settings_say_fn say, void *userdata)
     if (r == 0 && m->dry_run)
         fresh->policy.mode = MODE_OBSERVE;
     if (r == 0 && !m->dry_run &&
-        (!same_text(fresh->state, m->config->state) ||
-         !same_text(fresh->control, m->config->control)))
-        log_warning("`state` and `control` count from the next restart");
+        (strcmp(fresh->state, m->state) != 0 ||
+         strcmp(fresh->control, m->control_path) != 0))
+        say(userdata, "`state` and `control` have changed: that counts from the next "
+                      "restart");
     if (r == 0)
         r = switch_config(m, fresh);
     if (r != 0)
@@ -372,10 +368,11 @@ static int start_control(struct manager *m)
 
     if (m->once || m->dry_run)
         return 0;
-    r = control_new(m->loop, m->config->control, manager_answer, m, &m->control);
+    r = control_new(m->loop, m->control_path, manager_answer, m, &m->control);
     if (r < 0)
-        log_error("the control socket %s cannot be made: %s", m->config->control,
-                  strerror(-r));
+        log_error("the control socket %s cannot be made: %s; its directory must exist "
+                  "and be writable for this user",
+                  m->control_path, strerror(-r));
     return r;
 }
 
@@ -453,7 +450,11 @@ int manager_new(const struct manager_params *params, struct manager **ret,
     m->started = host_now();
     if (m->dry_run)
         m->config->policy.mode = MODE_OBSERVE;
-    r = host_random(m->hash_key, sizeof(m->hash_key));
+    m->state = strdup(m->config->state);
+    m->control_path = strdup(m->config->control);
+    r = m->state && m->control_path ? 0 : -ENOMEM;
+    if (r == 0)
+        r = host_random(m->hash_key, sizeof(m->hash_key));
     if (r == 0)
         r = start_all(m, ret_status);
     if (r != 0) {
@@ -499,6 +500,8 @@ struct manager *manager_free(struct manager *m)
     watch_free(m->rebuild);
     loop_free(m->loop);
     config_free(m->config);
+    free(m->state);
+    free(m->control_path);
     free(m);
     return NULL;
 }

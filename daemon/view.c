@@ -11,7 +11,8 @@
 #include "policy.h"
 #include "text.h"
 
-#define SHOWN_MAX 1024
+#define TEXT_COLUMNS 64 /* beside the label */
+#define SHOWN_MAX    1024
 
 static void print_json(FILE *out, json_t *object)
 {
@@ -241,12 +242,29 @@ static void show_line(FILE *out, const char *label, const char *text)
     fprintf(out, "%s\n", safe ? safe : "?");
 }
 
+/* Our own sentence, broken at blanks to fit 80 columns. */
+static void show_wrapped(FILE *out, const char *text)
+{
+    while (*text) {
+        size_t n = strlen(text);
+
+        if (n > TEXT_COLUMNS)
+            for (n = TEXT_COLUMNS; n > 1 && text[n] != ' '; n--)
+                continue;
+        print_label(out, "");
+        fprintf(out, "%.*s\n", (int)n, text);
+        text += n;
+        while (*text == ' ')
+            text++;
+    }
+}
+
 static void show_reason(FILE *out, const struct incident *inc)
 {
     for (int r = REASON_NONE + 1; r < POLICY_REASONS; r++)
         if (strcmp(inc->reason, policy_reason_name((enum policy_reason)r)) == 0) {
             show_line(out, "Reason", inc->reason);
-            show_line(out, "", policy_reason_text((enum policy_reason)r));
+            show_wrapped(out, policy_reason_text((enum policy_reason)r));
         }
     show_line(out, "Detail", inc->detail);
 }
@@ -328,5 +346,7 @@ void view_incident(FILE *out, const struct incident *inc, const struct message *
                   message->bytes, message->n);
     } else if (preview) {
         show_mail(out, "the mail as it would be sent now", preview->bytes, preview->n);
+    } else if (inc->state != INCIDENT_DROPPED) {
+        show_line(out, "Mail", "not made yet: the abuse contact has not been found");
     }
 }
