@@ -299,17 +299,26 @@ static size_t find_part(const struct rule *rule, enum kind kind)
     return i;
 }
 
-bool rule_ends_decide(const struct rule *rule)
+/* The hole that the accused address comes from. */
+static size_t find_source(const struct rule *rule)
 {
-    return rule->free_at < find_part(rule, ADDR);
+    size_t addr = find_part(rule, ADDR), peer = find_part(rule, PEER);
+
+    return addr < peer ? addr : peer;
 }
 
-/* What RULE_UNPROVEN asks for, see rules.h. With a {word} on the outer side of {addr} and
- * free text on its inner side, the number of blanks in the message is open: the stranger
- * whose name is at {word} chooses where the template's own text comes to lie. */
+bool rule_ends_decide(const struct rule *rule)
+{
+    return rule->free_at < find_source(rule);
+}
+
+/* What RULE_UNPROVEN asks for, see rules.h. With a {word} or {host} on the outer side of
+ * the address and free text on its inner side, the number of blanks in the message is
+ * open: the stranger whose name is there chooses where the template's own text comes to
+ * lie. */
 static int check_steering(const struct rule *rule, struct rule_error *error)
 {
-    size_t addr = find_part(rule, ADDR);
+    size_t addr = find_source(rule);
 
     if (rule->free_at == rule->n_parts)
         return 0;
@@ -318,12 +327,14 @@ static int check_steering(const struct rule *rule, struct rule_error *error)
                       "any message that ends in a stranger's words could pass for this "
                       "one; begin with text that the program writes itself");
     for (size_t i = 0; i < rule->n_parts; i++)
-        if (rule->parts[i].kind == WORD && (addr < rule->free_at ? i < addr : i > addr))
+        if ((rule->parts[i].kind == WORD || rule->parts[i].kind == HOST) &&
+            (addr < rule->free_at ? i < addr : i > addr))
             return refuse(error, rule->parts[i].position,
                           "a name with blanks that is typed here could bring an address "
-                          "of its own into {addr}, because the free text on the other "
-                          "side takes up the rest; write the message out without free "
-                          "text, or put {num} or text in place of this {word}");
+                          "of its own to the address's place, because the free text on "
+                          "the other side takes up the rest; write the message out "
+                          "without free text, or put a {num} that the program computes "
+                          "itself, or text, in place of this hole");
     return 0;
 }
 

@@ -81,9 +81,10 @@ enum rule_meaning {
  * none). No hole takes control bytes.
  *
  * Of a program that is RULE_UNPROVEN a template must not begin with the free hole, since
- * any message that ends in a stranger's text would fit; and between the {addr} and the
- * end of the message that is not at the free hole's side no {word} may stand, since a
- * name with blanks in it could bring its own {addr} there. */
+ * any message that ends in a stranger's text would fit; and between the {addr} or {peer}
+ * and the end of the message that is not at the free hole's side no {word} and no {host}
+ * may stand, since a name with blanks in it could bring its own address there. A {num}
+ * there must be what the program itself computes. */
 struct rule;
 
 struct rule_error {

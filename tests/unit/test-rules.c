@@ -392,6 +392,11 @@ START_TEST(a_template_that_a_stranger_could_steer_is_refused_where_nobody_vouche
     steers("failed {rest} from {addr} for {word}", 30, "a name with blanks");
     steers("failed {user} from {addr} id {num} for {word} x", 39, "a name with blanks");
     /* Another message of the program may end in anything. */
+    steers("login {word} from {peer}: {rest}", 6, "a name with blanks");
+    steers("login failed for {user} from {peer}, agent {word}", 43, "a name with blanks");
+    steers("login {host} from {addr}: {rest}", 6, "a name with blanks");
+    steers("login failed for {user} from {addr}, agent {host}", 43, "a name with blanks");
+    steers("login failed for {host} from {addr} ({rest})", 17, "a name with blanks");
     steers("{user} failed from {addr}", 0, "begin with text");
     steers("{rest} from {addr}", 0, "begin with text");
     expect_error("failed {user} from {rest} {addr}", RULE_UNPROVEN, 19, "free text");
