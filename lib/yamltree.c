@@ -66,7 +66,7 @@ static const char *hint(const char *problem)
          "; indent with blanks, not tabs, and put quotes around "
          "text that begins with @, ` or %"},
         {"expected node content",
-         "; put quotes around an address that begins with \":\""},
+         "; put quotes around an address that begins with \":\", or close the [ or {"},
         {"unexpected ':'", "; put quotes around an address that ends with \":\""},
         {"mapping values are not allowed", "; put quotes around text with \": \" in it"},
         {"could not find expected ':'", "; a key needs \":\" and a blank after it"},

@@ -186,7 +186,8 @@ START_TEST(common_slips_get_a_hint)
 {
     expect_syntax_error_at("a: [::1]\n", 9,
                            "1:5 did not find expected node content; put quotes around an "
-                           "address");
+                           "address that begins with \":\", or close the [ or {");
+    expect_syntax_error_at("a: [1,\n", 7, "2:1 did not find expected node content; ");
     expect_syntax_error_at("a: [fe80::]\n", 12, "1:10 found unexpected ':', while");
     expect_syntax_error_at("a: b: c\n", 8,
                            "1:5 mapping values are not allowed in this "
