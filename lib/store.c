@@ -46,7 +46,9 @@ const char *store_error_text(int error)
                "an older copy";
     case STORE_E_IO: return "reading or writing the state failed; check the disk";
     case STORE_E_ACCESS:
-        return "the state cannot be opened or created; check the directory and its owner";
+        return "the state cannot be opened or created; check that the directory exists "
+               "and "
+               "who owns it";
     case STORE_E_MISSING: return "no such entry";
     default: return error < 0 ? strerror(-error) : "unknown error";
     }
