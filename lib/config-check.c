@@ -44,6 +44,31 @@ static bool absent(const struct config_reader *r, const char *path)
     return !config_seen(r, path);
 }
 
+/* Strangers do not see the address that a host has behind address translation, and a
+ * report with it is of no use. The documentation blocks pass: no host has such an address
+ * by accident, and the examples and the tests are made of them. */
+static int check_addresses(struct config_reader *r)
+{
+    const struct report_params *report = &r->config->report;
+    int x = 0;
+
+    if (report->hide_destination || r->config->reportable.n > 0)
+        return 0;
+    for (size_t i = 0; i < report->n_addresses && x >= 0; i++) {
+        char text[ADDR_TEXT_MAX];
+        const char *kind;
+
+        if (!addr_special(&report->addresses[i], &kind) ||
+            strcmp(kind, "Documentation") == 0)
+            continue;
+        x = config_tell(
+            r, config_seen(r, "report.addresses"),
+            "report.addresses: %s is %s: name the address as strangers see it",
+            addr_format(&report->addresses[i], text), kind);
+    }
+    return x;
+}
+
 static int check_mode(struct config_reader *r)
 {
     const struct report_params *report = &r->config->report;
@@ -62,6 +87,8 @@ static int check_mode(struct config_reader *r)
                       config_seen(r, "report.addresses")->n_items > 0),
                  "report.addresses, this host's own addresses as others see them (or "
                  "report.hide_destination: true)");
+    if (x >= 0)
+        x = check_addresses(r);
     if (x >= 0)
         x = check_sender(r, "report.from", report->from);
     if (x >= 0)

@@ -534,6 +534,25 @@ START_TEST(hold_and_send_need_a_sender_that_can_be_answered)
 }
 END_TEST
 
+START_TEST(hold_and_send_need_addresses_that_strangers_see)
+{
+#define MAILBOXES "report: {from: a@b.org, reply_to: a@b.org, "
+    expect_line("mode: hold\n" MAILBOXES "addresses: [8.8.8.8, 192.168.1.2, '::1']}",
+                "4:55 report.addresses: 192.168.1.2 is Private-Use: name the address as "
+                "strangers see it\n"
+                "4:55 report.addresses: ::1 is Loopback: name the address as strangers "
+                "see it");
+    expect_line("mode: send\n" MAILBOXES "addresses: ['fe80::1']}",
+                "4:55 report.addresses: fe80::1 is Link-Local: ...");
+    good(SOURCES "mode: send\n" MAILBOXES "addresses: [8.8.8.8, 192.0.2.1]}\n");
+    good(SOURCES "mode: send\n" MAILBOXES
+                 "hide_destination: true, addresses: [10.0.0.1]}\n");
+    good(SOURCES "mode: observe\n" MAILBOXES "addresses: [10.0.0.1]}\n");
+    good(SOURCES LAB "mode: send\n" MAILBOXES "addresses: [10.0.0.1]}\n");
+#undef MAILBOXES
+}
+END_TEST
+
 START_TEST(text_for_the_mail_is_printable_ascii)
 {
     expect_line("report: {organisation: \"M\xc3\xbcller\"}",
@@ -948,6 +967,7 @@ int main(void)
     tcase_add_test(tc, ports_are_of_services_that_are_known);
     tcase_add_test(tc, the_mta_is_a_plain_smtp_url);
     tcase_add_test(tc, hold_and_send_need_a_sender_that_can_be_answered);
+    tcase_add_test(tc, hold_and_send_need_addresses_that_strangers_see);
     tcase_add_test(tc, text_for_the_mail_is_printable_ascii);
     tcase_add_test(tc, paths_are_absolute_and_two);
     tcase_add_test(tc, the_shipped_file_is_good_with_and_without_auth_log);
