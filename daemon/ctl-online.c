@@ -6,12 +6,32 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 #include "control.h"
+
+#define PATIENCE 10 /* s */
+
+static int explain_silence(void)
+{
+    fprintf(
+        stderr,
+        "abuse-reporterctl: the daemon does not answer within %d s; see journalctl -u "
+        "abuse-reporterd\n",
+        PATIENCE);
+    return EX_TEMPFAIL;
+}
+
+static int explain_closed(void)
+{
+    fprintf(stderr, "abuse-reporterctl: the daemon closed the connection without an "
+                    "answer\n");
+    return EX_PROTOCOL;
+}
 
 static int explain_connect(const char *path, int error)
 {
@@ -34,15 +54,21 @@ static int connect_to(const char *path, int *ret_fd)
 {
     _cleanup_(cleanup_close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    struct timeval patience = {.tv_sec = PATIENCE};
     size_t n = strlen(path);
 
-    if (fd < 0)
+    if (fd < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0) {
+        fprintf(stderr, "abuse-reporterctl: %s\n", strerror(errno));
         return EX_OSERR;
+    }
     if (n >= sizeof(sa.sun_path))
         return explain_connect(path, ENAMETOOLONG);
     memcpy(sa.sun_path, path, n + 1);
+    /* EAGAIN: the daemon accepts nobody, and the queue of those who wait is full. */
     if (connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0)
-        return explain_connect(path, errno);
+        return errno == EAGAIN ? explain_silence() : explain_connect(path, errno);
     *ret_fd = fd;
     fd = -1;
     return EX_OK;
@@ -65,41 +91,67 @@ static int send_request(int fd, int argc, char **argv)
         n += word;
         line[n++] = i + 1 < argc ? ' ' : '\n';
     }
-    return send(fd, line, n, MSG_NOSIGNAL) == (ssize_t)n ? EX_OK : EX_IOERR;
+    if (send(fd, line, n, MSG_NOSIGNAL) == (ssize_t)n)
+        return EX_OK;
+    return errno == EAGAIN ? explain_silence() : explain_closed();
+}
+
+/* Whether the line is a number that a program can end with, and nothing else. */
+static bool parse_status(const char *line, int *ret)
+{
+    char *end;
+    long status;
+
+    if (line[0] < '0' || line[0] > '9')
+        return false;
+    status = strtol(line, &end, 10);
+    if (status > 125 || (*end != '\n' && *end != '\0'))
+        return false;
+    *ret = (int)status;
+    return true;
 }
 
 /* The first line is the exit status; errors go to stderr. */
-static int copy_answer(int fd)
+static int copy_answer(const char *path, int fd)
 {
     _cleanup_(cleanup_fclose) FILE *in = fdopen(fd, "r");
-    char buffer[65536], *end;
+    char buffer[65536];
     FILE *out = stdout;
-    long status;
+    bool silent;
+    int status;
     size_t n;
 
-    if (!in || !fgets(buffer, sizeof(buffer), in)) {
-        fprintf(stderr, "abuse-reporterctl: the daemon closed the connection without an "
-                        "answer\n");
+    errno = 0;
+    if (!in || !fgets(buffer, sizeof(buffer), in))
+        return errno == EAGAIN ? explain_silence() : explain_closed();
+    if (!parse_status(buffer, &status)) {
+        fprintf(stderr,
+                "abuse-reporterctl: something else than abuse-reporterd answers "
+                "at %s\n",
+                path);
         return EX_PROTOCOL;
     }
-    status = strtol(buffer, &end, 10);
-    if (end == buffer || status < 0 || status > 125)
-        return EX_PROTOCOL;
     if (status != EX_OK) {
         out = stderr;
         fputs("abuse-reporterctl: ", out);
     }
-    while ((n = fread(buffer, 1, sizeof(buffer), in)) > 0)
+    do {
+        n = fread(buffer, 1, sizeof(buffer), in);
+        silent = ferror(in) && errno == EAGAIN;
         if (fwrite(buffer, 1, n, out) != n)
             return EX_IOERR;
-    return fflush(out) == 0 ? (int)status : EX_IOERR;
+    } while (n > 0 && !silent);
+    if (silent)
+        return explain_silence();
+    return fflush(out) == 0 ? status : EX_IOERR;
 }
 
 int ctl_online(const char *socket_path, int argc, char **argv)
 {
+    const char *path = socket_path ? socket_path : CONTROL_PATH;
     int fd, r;
 
-    r = connect_to(socket_path ? socket_path : CONTROL_PATH, &fd);
+    r = connect_to(path, &fd);
     if (r != EX_OK)
         return r;
     r = send_request(fd, argc, argv);
@@ -107,5 +159,5 @@ int ctl_online(const char *socket_path, int argc, char **argv)
         close(fd);
         return r;
     }
-    return copy_answer(fd);
+    return copy_answer(path, fd);
 }

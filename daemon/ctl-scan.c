@@ -505,11 +505,12 @@ static const char usage[] =
     "  --explain   for each line, which rule took which bytes, or why none did\n"
     "  --summary   only the last of these objects, the sums\n"
     "  --now TIME  when the log was written, for times without a year (RFC 3339,\n"
-    "              2026-11-22T21:36:13Z); else a file's time of change, or the present\n"
+    "              2026-11-22T21:36:13Z); else a file's time of change, or the\n"
+    "              present\n"
     "  --timezone ZONE  of times without a zone, such as Europe/Berlin; else this\n"
     "              system's\n"
-    "  -c FILE     rules, detect, ignore and reportable of this configuration; else "
-    "the defaults\n"
+    "  -c FILE     rules, detect, ignore and reportable of this configuration; else\n"
+    "              the defaults\n"
     "  FILE        a log; - is standard input\n";
 
 static int misused(const char *what, const char *why)

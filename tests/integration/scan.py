@@ -1,15 +1,20 @@
 #!/usr/bin/python3
-"""`abuse-reporterctl scan` as a user and a script see it.
+"""`abuse-reporterctl scan` as a user and a script see it, and what the tool says when
+it is used wrongly or no daemon answers.
 
     scan.py BUILD_DIRECTORY
 
 The last line is `N passed, N failed`."""
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 
 from common import Failed, check
 
@@ -31,6 +36,13 @@ def scan(*args, stdin=b"", status=0, text=False):
     if text:
         return done.stdout.decode("utf-8"), done.stderr.decode("utf-8")
     return [json.loads(line) for line in done.stdout.decode("utf-8").splitlines()]
+
+
+def tool(*args, status=0):
+    done = subprocess.run([*TOOL, *args], stdin=subprocess.DEVNULL, capture_output=True,
+                          check=False, timeout=30, text=True)
+    check(done.returncode == status, f"{args}: exit {done.returncode}: {done.stderr}")
+    return done.stdout, done.stderr
 
 
 def line(second, addr="203.0.113.5", user="root", day=22, what="Failed password for", n=0):
@@ -306,6 +318,7 @@ def wrong_use_says_what_is_right():
         check("usage: abuse-reporterctl scan" in said, said)
     out, _ = scan("--help", text=True)
     check(out.startswith("usage:"), out)
+    check(max(map(len, out.splitlines())) <= 80, out)
 
 
 @case
@@ -328,6 +341,84 @@ def a_full_disk_is_no_success():
         done = subprocess.run([*TOOL, "scan", "log"], stdout=full, stderr=subprocess.PIPE,
                               check=False)
     check(done.returncode == 74 and b"No space" in done.stderr, done)
+
+
+@case
+def the_word_that_is_wrong_is_named():
+    for args, words in ((["bogus"], "bogus is no verb"), (["-c", "x", "status"], "-c is no "),
+                        ([], "a verb is missing"), (["-s"], "-s needs a socket"),
+                        (["a\033[1m"], "a\\x1b[1m is no verb")):
+        out, said = tool(*args, status=64)
+        first, second = said.splitlines()[:2]
+        check(out == "" and words in first and second.startswith("usage: "), said)
+    check(tool("-V") == tool("--version"), "-V")
+
+
+@case
+def help_needs_no_daemon():
+    out, _ = tool("--help")
+    check("--explain" in out and "--timezone" in out, out)
+    check(max(map(len, out.splitlines())) <= 80, out)
+    for verb in ("contact", "status", "incidents", "show", "approve", "drop", "reload"):
+        for word in ("--help", "-h"):
+            out, _ = tool(verb, word)
+            check(out.startswith("usage: ") and f" {verb}" in out, out)
+
+
+def answered(answer, status, *, hold=False, path="socket"):
+    """What the tool prints and says when the socket gives this answer."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+
+        def serve():
+            peer, _ = listener.accept()
+            with peer:
+                peer.recv(4096)
+                peer.sendall(answer)
+                while hold and peer.recv(1):
+                    pass
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            return tool("-s", path, "status", status=status)
+        finally:
+            thread.join()
+            os.unlink(path)
+
+
+@case
+def only_the_daemon_is_believed():
+    for answer in (b"220 mail.example ESMTP\r\n", b"-1\n", b" 0\n", b"126\n", b"hello", b"\n"):
+        out, said = answered(answer, 76)
+        check(out == "" and "something else" in said and "at socket" in said, said)
+    _, said = answered(b"", 76)
+    check("without an answer" in said, said)
+    check(answered(b"0\nwhole", 0)[0] == "whole", "an answer without an end")
+    check(answered(b"0", 0)[0] == "", "an empty answer")
+    check("no such" in answered(b"66\nno such\n", 66)[1], "an error")
+
+
+def unaccepted():
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as waiting:
+        listener.bind("full")
+        listener.listen(0)
+        waiting.connect("full")
+        return tool("-s", "full", "status", status=75)
+
+
+@case
+def a_daemon_that_hangs_is_not_waited_for():
+    began = time.monotonic()
+    with ThreadPoolExecutor() as pool:  # beside each other: each takes 10 s
+        jobs = [pool.submit(answered, b"", 75, hold=True, path="silent"),
+                pool.submit(answered, b"0\nhalf", 75, hold=True, path="half"),
+                pool.submit(unaccepted)]
+    for job in jobs:
+        said = job.result()[1]
+        check("does not answer within 10 s; see journalctl -u abuse-reporterd" in said, said)
+    check(9 < time.monotonic() - began < 18, "not 10 s")
 
 
 def main():
