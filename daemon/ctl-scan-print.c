@@ -160,20 +160,24 @@ void scan_print_bursts(bool json, const struct scan_burst *bursts, size_t n)
             table_burst(&bursts[i]);
 }
 
-static void json_summary(const struct scan_sums *s)
+static void json_summary(bool counters, const struct scan_sums *s)
 {
     printf("{\"event\":\"summary\",\"lines\":%" PRIu64 ",\"attempts\":%" PRIu64
-           ",\"incidents\":%" PRIu64 ",\"garbage\":%" PRIu64 ",\"truncated\":%" PRIu64
-           ",\"ambiguous\":%" PRIu64 ",\"ignored\":%" PRIu64 ",\"overlong\":%" PRIu64
-           ",\"late\":%" PRIu64 ",\"evicted\":%" PRIu64 ",\"blocked\":%" PRIu64 "}\n",
-           s->lines, s->attempts, s->incidents, s->garbage, s->truncated, s->ambiguous,
-           s->ignored, s->overlong, s->late, s->evicted, s->blocked);
+           ",\"incidents\":%" PRIu64,
+           s->lines, s->attempts, s->incidents);
+    if (counters)
+        printf(",\"garbage\":%" PRIu64 ",\"truncated\":%" PRIu64 ",\"ambiguous\":%" PRIu64
+               ",\"ignored\":%" PRIu64 ",\"overlong\":%" PRIu64 ",\"late\":%" PRIu64
+               ",\"evicted\":%" PRIu64 ",\"blocked\":%" PRIu64,
+               s->garbage, s->truncated, s->ambiguous, s->ignored, s->overlong, s->late,
+               s->evicted, s->blocked);
+    printf("}\n");
 }
 
-void scan_print_summary(bool json, const struct scan_sums *s)
+void scan_print_summary(bool json, bool counters, const struct scan_sums *s)
 {
     if (json) {
-        json_summary(s);
+        json_summary(counters, s);
         return;
     }
     printf("\n%" PRIu64 " lines, %" PRIu64 " failed attempts, %" PRIu64 " bursts\n",

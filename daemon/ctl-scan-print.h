@@ -35,7 +35,8 @@ void scan_print_attempt(bool json, const struct attempt *attempt, bool reportabl
 void scan_print_explanation(bool json, const struct attempts_explanation *why,
                             const char *text, size_t n, const char *file, uint64_t line);
 void scan_print_bursts(bool json, const struct scan_burst *bursts, size_t n);
-void scan_print_summary(bool json, const struct scan_sums *sums);
+/* counters: as JSON, with the numbers of what was not used. */
+void scan_print_summary(bool json, bool counters, const struct scan_sums *sums);
 
 /* A string of foreign bytes, as JSON. */
 void scan_print_json_string(const char *bytes, size_t n);

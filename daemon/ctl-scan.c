@@ -42,7 +42,7 @@ DEFINE_CLEANUP(struct tracker *, tracker_free)
 #define LINE_BITS 40 /* of an attempt's mark; the rest is the file's place */
 
 struct options {
-    bool json, summary, explain;
+    bool json, summary, counters, explain;
     int64_t now; /* or MOMENT_NONE */
     const char *config, *timezone;
 };
@@ -456,7 +456,8 @@ static int scan_all(struct scan *s, char **names, size_t n)
         qsort(s->bursts, s->n_bursts, sizeof(*s->bursts), by_first);
     if (!s->options->summary)
         scan_print_bursts(s->options->json, s->bursts, s->n_bursts);
-    scan_print_summary(s->options->json || s->options->summary, &s->sums);
+    scan_print_summary(s->options->json || s->options->summary, s->options->counters,
+                       &s->sums);
     return 0;
 }
 
@@ -496,14 +497,15 @@ static int run(const struct options *options, char **names, size_t n)
 }
 
 static const char usage[] =
-    "usage: abuse-reporterctl scan [--json] [--explain] [--summary] [--now TIME]\n"
-    "                              [--timezone ZONE] [-c FILE] FILE...|-\n"
+    "usage: abuse-reporterctl scan [--json] [--explain] [--summary] [--counters]\n"
+    "                              [--now TIME] [--timezone ZONE] [-c FILE] FILE...|-\n"
     "\n"
     "Shows what the rules see in finished logs: login attempts, bursts, and sums.\n"
     "\n"
     "  --json      one JSON object a line\n"
     "  --explain   for each line, which rule took which bytes, or why none did\n"
     "  --summary   only the last of these objects, the sums\n"
+    "  --counters  the sums with the numbers of lines that were not used\n"
     "  --now TIME  when the log was written, for times without a year (RFC 3339,\n"
     "              2026-11-22T21:36:13Z); else a file's time of change, or the\n"
     "              present\n"
@@ -525,6 +527,7 @@ int ctl_scan(int argc, char **argv)
     static const struct option longs[] = {
         {"json", no_argument, NULL, 'j'},
         {"summary", no_argument, NULL, 's'},
+        {"counters", no_argument, NULL, 'o'},
         {"explain", no_argument, NULL, 'e'},
         {"now", required_argument, NULL, 'n'},
         {"config", required_argument, NULL, 'c'},
@@ -540,6 +543,7 @@ int ctl_scan(int argc, char **argv)
     for (int c; (c = getopt_long(argc, argv, ":c:h", longs, NULL)) != -1;)
         switch (c) {
         case 'j': options.json = true; break;
+        case 'o': options.counters = true; break;
         case 'e': options.explain = true; break;
         case 's': options.summary = true; break;
         case 'c': options.config = optarg; break;
