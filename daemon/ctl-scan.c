@@ -400,20 +400,14 @@ static int by_first(const void *a, const void *b)
 
 static int new_tracker(struct scan *s, struct tracker **ret)
 {
-    const struct detect_params *d = &s->config->detect;
-    struct tracker_params params = {
-        .failures = d->failures,
-        .window = d->window,
-        .settle = d->settle,
-        .max_age = d->max_age,
-        .slow = d->slow,
-        .names = d->names,
-        .ipv6_prefix = d->ipv6_prefix,
-        .max_bytes = d->memory,
-    };
-    int r = host_random(params.hash_key, sizeof(params.hash_key));
+    struct tracker_params params;
+    uint8_t key[sizeof(params.hash_key)];
+    int r = host_random(key, sizeof(key));
 
-    return r < 0 ? r : tracker_new(&params, on_burst, s, ret);
+    if (r < 0)
+        return r;
+    config_tracker_params(s->config, key, &params);
+    return tracker_new(&params, on_burst, s, ret);
 }
 
 static int track_files(struct scan *s, const struct input *inputs, size_t n)

@@ -277,23 +277,6 @@ int intake_finish(struct intake *i)
     return r;
 }
 
-static void tracker_params_of(const struct intake_params *p, struct tracker_params *ret)
-{
-    const struct detect_params *d = &p->config->detect;
-
-    *ret = (struct tracker_params){
-        .failures = d->failures,
-        .window = d->window,
-        .settle = d->settle,
-        .max_age = d->max_age,
-        .slow = d->slow,
-        .names = d->names,
-        .ipv6_prefix = d->ipv6_prefix,
-        .max_bytes = d->memory,
-    };
-    memcpy(ret->hash_key, p->hash_key, sizeof(ret->hash_key));
-}
-
 int intake_new(struct loop *loop, struct store *store, struct ledger *ledger,
                const struct intake_params *params, const struct intake_ops *ops,
                void *userdata, struct intake **ret)
@@ -310,7 +293,7 @@ int intake_new(struct loop *loop, struct store *store, struct ledger *ledger,
     i->config = params->config;
     i->ops = ops;
     i->userdata = userdata;
-    tracker_params_of(params, &limits);
+    config_tracker_params(params->config, params->hash_key, &limits);
     r = tracker_new(&limits, intake_on_burst, i, &i->tracker);
     if (r == 0)
         r = intake_restore(i);
@@ -375,7 +358,9 @@ void intake_counters(const struct intake *i, struct intake_counters *ret)
         ret->rotations += t.rotations;
         ret->truncations += t.truncations;
         ret->gaps += t.gaps + j.gaps;
-        ret->lines.lines += j.entries;
+        /* The journal keeps these back, so the reader of lines has not counted them. */
+        ret->lines.lines += j.garbage;
+        ret->lines.garbage += j.garbage;
     }
 }
 

@@ -310,7 +310,7 @@ static int set_defaults(struct config *c)
                                .names = {.failures = 10, .names = 5, .window = day},
                                .ipv6_prefix = 64,
                                .skew = SECONDS(300),
-                                       .memory = MIB(96)};
+                               .memory = MIB(96)};
     c->rdap.timeout = SECONDS(30);
     c->policy = (struct policy_params){.mode = MODE_OBSERVE,
                                        .per_source = 3 * day,
@@ -419,4 +419,22 @@ int config_parse(const char *text, size_t n, const struct config_world *world,
     }
     *ret = TAKE_PTR(config);
     return 0;
+}
+
+void config_tracker_params(const struct config *c, const uint8_t hash_key[static 16],
+                           struct tracker_params *ret)
+{
+    const struct detect_params *d = &c->detect;
+
+    *ret = (struct tracker_params){
+        .failures = d->failures,
+        .window = d->window,
+        .settle = d->settle,
+        .max_age = d->max_age,
+        .slow = d->slow,
+        .names = d->names,
+        .ipv6_prefix = d->ipv6_prefix,
+        .max_bytes = d->memory,
+    };
+    memcpy(ret->hash_key, hash_key, sizeof(ret->hash_key));
 }

@@ -1,4 +1,5 @@
-/* /etc/abuse-reporterd.yaml: read aside, judged as a whole, every error with its place. */
+/* /etc/abuse-reporterd.yaml: read aside, judged as a whole, every error with its place.
+ */
 #ifndef CONFIG_H
 #define CONFIG_H
 
@@ -20,18 +21,18 @@ enum source_kind {
 
 struct source_params {
     enum source_kind kind;
-    char *path;           /* SOURCE_FILE */
-    char *journal_dir;    /* SOURCE_JOURNAL: `directory`, or NULL for the system's */
-    bool from_beginning;  /* start: beginning */
-    char **programs;      /* `programs: [sshd]`, NULL-terminated, or NULL for all */
-    char *timezone;       /* of a text log's times, or NULL: this system's */
+    char *path;          /* SOURCE_FILE */
+    char *journal_dir;   /* SOURCE_JOURNAL: `directory`, or NULL for the system's */
+    bool from_beginning; /* start: beginning */
+    char **programs;     /* `programs: [sshd]`, NULL-terminated, or NULL for all */
+    char *timezone;      /* of a text log's times, or NULL: this system's */
 };
 
 struct rdap_params {
     char *bootstrap_ipv4, *bootstrap_ipv6; /* URL or absolute path, or NULL: IANA's */
-    char *ca_file; /* or NULL: the system's */
-    char *proxy;   /* URL, or NULL */
-    int64_t timeout; /* µs for one request */
+    char *ca_file;                         /* or NULL: the system's */
+    char *proxy;                           /* URL, or NULL */
+    int64_t timeout;                       /* µs for one request */
 };
 
 struct delivery_params {
@@ -76,17 +77,17 @@ struct config_errors {
 };
 void config_errors_done(struct config_errors *errors);
 
-/* What the world looks like, asked by the caller: whether a path exists now. Two sources of
- * one program are an error only when both are there. */
+/* What the world looks like, asked by the caller: whether a path exists now. Two sources
+ * of one program are an error only when both are there. */
 struct config_world {
     bool (*file_exists)(void *userdata, const char *path);
     void *userdata;
 };
 
 /* Reads n bytes of YAML into a new object with all defaults filled in. 0; CONFIG_E_SYNTAX
- * with the first syntax error, or CONFIG_E_CONTENT with all errors of content, in *errors;
- * -ENOMEM. *ret is untouched unless 0, *errors unless it is filled. world may be NULL: no
- * file exists. */
+ * with the first syntax error, or CONFIG_E_CONTENT with all errors of content, in
+ * *errors; -ENOMEM. *ret is untouched unless 0, *errors unless it is filled. world may be
+ * NULL: no file exists. */
 enum {
     CONFIG_E_SYNTAX = 1,
     CONFIG_E_CONTENT,
@@ -102,6 +103,10 @@ struct config *config_free(struct config *c); /* takes NULL, returns NULL */
  * with its path (static) in *ret_path, or SOURCE_JOURNAL; *ret_why says why, in words. */
 enum source_kind config_choose_source(const struct config_world *world,
                                       const char **ret_path, const char **ret_why);
+
+/* What `detect` says, as the tracker takes it; hash_key is its key. */
+void config_tracker_params(const struct config *c, const uint8_t hash_key[static 16],
+                           struct tracker_params *ret);
 
 /* Whether two sources could carry the same program's lines: their `programs` are not
  * disjoint, and no list means all. */
